@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vCPUs: of guests, and one per processor of the service domain. */
+#ifndef HV_VCPU_H
+#define HV_VCPU_H
+
+#include <mullion/abi.h>
+
+#include "hv/types.h"
+
+struct vm;
+struct cpu;
+
+/*
+ * Fills one frame; the vendor's control block, the FPU image and the CPUID
+ * table have a frame each (MULLION_VCPU_PAGES in all).
+ */
+struct vcpu {
+	/* Offsets known to the entry code (static asserts in the vendors' files).
+	 * RAX and RSP are here too: the vendor moves them from and to its block. */
+	uint64_t gpr[MULLION_GPRS];
+
+	struct vm *vm;
+	uint16_t index;
+	bool is_service;
+	bool running; /* some processor is inside VCPU_RUN with it, or sets its state */
+	struct mullion_run *run; /* guests: the shared run page; NULL for the service domain */
+
+	/* Vendor's block and what goes with it. */
+	void *control;
+	hpa_t control_hpa;
+	uint64_t asid_generation; /* of the processor it last ran on */
+	struct cpu *last_cpu;
+
+	/* The VM's tlb_generation that this vCPU's translations are up to. */
+	uint64_t tlb_generation;
+
+	/* Requests of the module during this run: MULLION_REQUEST_*. */
+	uint32_t request;
+	/* An event to be taken on the next entry; also what an exit interrupted. */
+	struct mullion_event inject;
+
+	bool nmi_blocked;    /* between an NMI and its IRET */
+	bool nmi_stepping;   /* vendor: steps over that IRET */
+	bool dr_live;	     /* DR0-3 hold the guest's values on the processor */
+
+	uint64_t xcr0;
+	uint64_t dr[4];	     /* DR0-3 while not live */
+	uint64_t tsc_aux, spec_ctrl; /* while not running */
+	uint64_t tsc_offset;
+	uint8_t *fpu;	     /* XSAVE image */
+	struct mullion_cpuid *cpuid;
+	uint32_t cpuid_count;
+
+	struct mullion_vcpu_stat stat;
+};
+
+/* Why the vendor's run() came back: the exit in the vendor's own terms made neutral. The
+ * names follow the processor's events, what becomes of them is exit.c's. */
+enum exit_kind {
+	EXIT_INTERRUPT,	   /* physical, still pending */
+	EXIT_NMI,	   /* physical; AMD: still pending; VT-x: to be passed on */
+	EXIT_EXCEPTION,	   /* vector, error */
+	EXIT_CPUID,
+	EXIT_RDMSR,
+	EXIT_WRMSR,
+	EXIT_IO,	   /* io */
+	EXIT_HLT,
+	EXIT_HYPERCALL,
+	EXIT_NESTED_FAULT, /* memory */
+	EXIT_CR_WRITE,	   /* register number, operand register */
+	EXIT_DR_ACCESS,	   /* any access to a debug register */
+	EXIT_XSETBV,
+	EXIT_CACHE_FLUSH,  /* INVD, WBINVD */
+	EXIT_FORBIDDEN,	   /* an instruction that the guest has not: #UD */
+	EXIT_PRIVILEGED,   /* an instruction that the guest may not: #GP(0) */
+	EXIT_IRQ_WINDOW,
+	EXIT_NMI_WINDOW,
+	EXIT_SHUTDOWN,
+	EXIT_INIT,	   /* an INIT signal */
+	EXIT_SIPI,	   /* VT-x: vector */
+	EXIT_REFUSED,	   /* entry failed: the state is invalid */
+	EXIT_RETRY,	   /* dealt with by the vendor, or nothing to do */
+	EXIT_UNKNOWN,
+};
+
+struct vm_exit {
+	enum exit_kind kind;
+	uint64_t code;	 /* the vendor's */
+	uint64_t info[2];
+	uint64_t rip;
+	/* Bytes of the instruction at RIP, 0 where the processor does not say:
+	 * vcpu_insn_length() finds out. */
+	uint8_t insn_len;
+	uint8_t insn_count; /* decode assists: valid bytes in insn */
+	uint8_t insn[15];
+	union {
+		struct {
+			uint8_t vector;
+			bool has_error;
+			uint32_t error;
+		} exception;
+		struct {
+			uint16_t port;
+			uint8_t size, flags; /* MULLION_IO_* */
+			uint64_t next_rip;
+		} io;
+		struct {
+			uint64_t gpa;
+			uint32_t access; /* MULLION_ACCESS_* */
+		} memory;
+		struct {
+			uint8_t number;	/* 0, 4 or 8 */
+			uint8_t gpr;	/* enum mullion_gpr; 0xff: unknown, decode the bytes */
+		} cr;
+		struct {
+			uint8_t vector;
+		} sipi;
+	};
+};
+
+/*
+ * Makes vCPU `index` of `vm` from four zeroed frames, in the state after INIT
+ * (APM vol. 2 14.1.3, SDM vol. 3A 10.1.1), for guests with `run` as run page.
+ */
+struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_PAGES],
+		       struct mullion_run *run);
+
+/* Hypercalls of the same names; vm and index checked by the callee. */
+int64_t vcpu_create(uint64_t vm, uint64_t index, uint64_t run_pfn);
+int64_t vcpu_run(uint64_t vm, uint64_t index);
+int64_t vcpu_state(uint64_t vm, uint64_t index, uint64_t groups);
+int64_t vcpu_cpuid(uint64_t vm, uint64_t index, uint64_t hpa, uint64_t count);
+
+/* Ends the guest's turn: fills the run page's always-stored groups, `groups`
+ * and what the module wants, and makes the service domain this processor's
+ * current vCPU again. The caller has filled run->exit. */
+void vcpu_leave(struct vcpu *v, uint32_t groups);
+
+/* Enters whatever is current on this processor, for ever. */
+_Noreturn void vcpu_loop(void);
+
+/* Queues an exception as the guest's own mistake. A second one while the first
+ * is still queued becomes #DF, a third a shutdown, as on a processor. */
+void vcpu_inject_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
+
+/* RIP past the instruction of `x`, with the effects on interrupt shadow and
+ * single step that completing an instruction has. */
+void vcpu_skip(struct vcpu *v, const struct vm_exit *x);
+
+#endif
