@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* MSR policy: which MSRs a guest or the service domain uses directly, and what
+ * becomes of accesses to the others. */
+#ifndef HV_MSR_H
+#define HV_MSR_H
+
+#include "hv/types.h"
+
+struct vcpu;
+struct vm_exit;
+
+/* Whether the service domain (or else guests) accesses the MSR without an exit; from this
+ * the vendors build their permission maps, once. */
+bool msr_passes(bool service, uint32_t index, bool write);
+
+/* Answers EXIT_RDMSR and EXIT_WRMSR of the current vCPU. */
+void msr_exit(struct vcpu *v, const struct vm_exit *x);
+
+/* The MSRs of struct mullion_msrs that guests use directly and that neither control blocks
+ * nor VMLOAD switch: TSC_AUX and SPEC_CTRL, as far as the processor has them. */
+void msr_load_guest(struct vcpu *v);
+void msr_save_guest(struct vcpu *v);
+
+#endif
