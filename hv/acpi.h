@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "boot/physmap.h"
+#include "hv/boot/physmap.h"
 
 #define ACPI_MAX_PROCESSORS 256
 

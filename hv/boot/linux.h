@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-#include "boot/multiboot.h"
-#include "boot/physmap.h"
+#include "hv/boot/multiboot.h"
+#include "hv/boot/physmap.h"
 
 struct linux_entry {
 	uint32_t entry_pa;

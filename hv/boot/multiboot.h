@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "boot/memmap.h"
-#include "boot/physmap.h"
+#include "hv/boot/memmap.h"
+#include "hv/boot/physmap.h"
 
 #define BOOT_MAX_MODULES 8
 #define BOOT_TEXT_SIZE 8192    /* all command lines together */

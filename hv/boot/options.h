@@ -11,8 +11,8 @@
 
 #include <stdint.h>
 
-#include "console.h"
-#include "log.h"
+#include "hv/console.h"
+#include "hv/log.h"
 
 #define OPTIONS_MAX_COMPLAINTS 8
 #define OPTIONS_NO_REBOOT UINT32_MAX

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "hv/log.h"
+#include "hv/console.h"
+#include "hv/lib/string.h"
+#include "hv/print.h"
+
+static enum log_level console_level = LOG_INFO;
+
+/* Byte p of all that was ever logged is ring[p % LOG_SIZE]. */
+static char ring[LOG_SIZE];
+static uint64_t end; /* bytes ever logged */
+
+static const char *const prefixes[] = {
+	[LOG_ERROR] = "mullion: error: ",
+	[LOG_WARN] = "mullion: warning: ",
+	[LOG_INFO] = "mullion: ",
+	[LOG_DEBUG] = "mullion: debug: ",
+};
+
+void log_set_level(enum log_level level)
+{
+	console_level = level;
+}
+
+static void ring_write(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		ring[(end + i) % LOG_SIZE] = text[i];
+	end += length;
+}
+
+void log_vprint(enum log_level level, const char *format, va_list args)
+{
+	char line[LOG_LINE_MAX];
+	size_t length;
+
+	if (level > console_level && level > LOG_INFO)
+		return;
+	length = hv_snprintf(line, sizeof(line), "%s", prefixes[level]);
+	length += hv_vsnprintf(line + length, sizeof(line) - length, format, args);
+	if (line[length - 1] != '\n')
+		line[length++] = '\n'; /* in the NUL's place if need be */
+	ring_write(line, length);
+	if (level <= console_level)
+		console_write(line, length);
+}
+
+void log_print(enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_vprint(level, format, args);
+	va_end(args);
+}
+
+size_t log_read(uint64_t position, char *buf, size_t size, uint64_t *first)
+{
+	uint64_t oldest = end > LOG_SIZE ? end - LOG_SIZE : 0;
+	size_t length, until_wrap;
+
+	if (position < oldest)
+		position = oldest;
+	if (position > end)
+		position = end;
+	*first = position;
+	length = end - position < size ? (size_t)(end - position) : size;
+	until_wrap = LOG_SIZE - position % LOG_SIZE;
+	if (until_wrap > length)
+		until_wrap = length;
+	memcpy(buf, ring + position % LOG_SIZE, until_wrap);
+	memcpy(buf + until_wrap, ring, length - until_wrap);
+	return length;
+}
