@@ -42,9 +42,13 @@ struct vendor {
 	 */
 	void (*run)(struct vcpu *v, struct vm_exit *x);
 
+	/* What the calling processor still holds of v's registers goes to v's control block.
+	 * Called before another processor may run v, set its state or free it. */
+	void (*unload)(struct vcpu *v);
+
 	/* Registers between v (control block and struct) and the run page's layout, for the
-	 * groups GPR, RIP, SEG, CR, CR8, DR, MSR and TSC; `run` is root mode's own memory or
-	 * shared. set_state takes each value once, makes reserved bits harmless, and never
+	 * groups GPR, RIP, SEG, CR (but for xcr0), CR8, DR (6 and 7 only), MSR and TSC; XCR0,
+	 * DR0-3 and FPU are hv's. `run` is root mode's own memory or shared. set_state takes each value once, makes reserved bits harmless, and never
 	 * fails: an invalid combination shows as EXIT_REFUSED. */
 	void (*get_state)(struct vcpu *v, uint32_t groups, struct mullion_run *run);
 	void (*set_state)(struct vcpu *v, uint32_t groups, const struct mullion_run *run);

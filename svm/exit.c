@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What an exit was, from the VMCB (APM vol. 2 15.8 to 15.14 and appendix C). */
+#include "svm/svm.h"
+
+#include "hv/x86.h"
+#include "svm/translate.h"
+
+#define GPR_UNKNOWN 0xff
+#define INSN_MAX 15
+
+/* Exits by an instruction at RIP, for which the processor saves the next RIP (15.7.1). */
+static bool is_instruction(uint64_t code)
+{
+	return code < VMEXIT_EXCP0 ||
+	       (code >= VMEXIT_CR0_SEL_WRITE && code < VMEXIT_NPF && code != VMEXIT_SHUTDOWN &&
+		code != VMEXIT_FERR_FREEZE);
+}
+
+static void decode_io(const struct vmcb_control *c, struct vm_exit *x)
+{
+	uint64_t info = c->exitinfo1;
+
+	x->kind = EXIT_IO;
+	x->io.port = (uint16_t)(info >> IOIO_PORT_SHIFT);
+	x->io.size = info >> IOIO_SIZE_SHIFT & 7;
+	x->io.flags = (info & IOIO_IN ? MULLION_IO_IN : 0) |
+		      (info & IOIO_STRING ? MULLION_IO_STRING : 0) |
+		      (info & IOIO_REP ? MULLION_IO_REP : 0);
+	x->io.next_rip = c->exitinfo2;
+	x->insn_len = (uint8_t)(c->exitinfo2 - x->rip);
+}
+
+static void decode_nested_fault(const struct vmcb_control *c, struct vm_exit *x)
+{
+	uint64_t info = c->exitinfo1;
+
+	x->kind = EXIT_NESTED_FAULT;
+	x->memory.gpa = c->exitinfo2;
+	x->memory.access = (info & NPF_WRITE ? MULLION_ACCESS_WRITE : 0) |
+			   (info & NPF_FETCH ? MULLION_ACCESS_FETCH : 0) |
+			   (info & NPF_PRESENT ? MULLION_ACCESS_PRESENT : 0) |
+			   (info & NPF_WALK ? MULLION_ACCESS_WALK : 0);
+	if (!svm_features.decode_assists)
+		return;
+	x->insn_count = min(c->bytes_fetched & 0xf, INSN_MAX);
+	for (int i = 0; i < x->insn_count; i++)
+		x->insn[i] = c->guest_instruction[i];
+}
+
+static void decode_exception(const struct vmcb_control *c, struct vm_exit *x)
+{
+	x->kind = EXIT_EXCEPTION;
+	x->exception.vector = c->exitcode - VMEXIT_EXCP0;
+	x->exception.has_error = EXC_WITH_ERROR >> x->exception.vector & 1;
+	x->exception.error = x->exception.has_error ? c->exitinfo1 : 0;
+}
+
+static void decode_cr_write(const struct vmcb_control *c, struct vm_exit *x)
+{
+	x->kind = EXIT_CR_WRITE;
+	x->cr.number = c->exitcode - VMEXIT_CR0_WRITE;
+	x->cr.gpr = svm_features.decode_assists && c->exitinfo1 & CR_IS_MOV ?
+			    c->exitinfo1 & CR_GPR : GPR_UNKNOWN;
+}
+
+void exit_decode(const struct vcpu *v, struct vm_exit *x)
+{
+	const struct vmcb_control *c = &vmcb_of(v)->control;
+	const struct vmcb_save *s = &vmcb_of(v)->save;
+
+	*x = (struct vm_exit){
+		.kind = EXIT_UNKNOWN,
+		.code = c->exitcode,
+		.info = { c->exitinfo1, c->exitinfo2 },
+		.rip = s->rip,
+	};
+	if (svm_features.next_rip && is_instruction(c->exitcode) && c->nrip - s->rip <= INSN_MAX)
+		x->insn_len = c->nrip - s->rip;
+
+	switch (c->exitcode) {
+	case VMEXIT_CR8_WRITE:
+		decode_cr_write(c, x);
+		break;
+	case VMEXIT_DR0_READ ... VMEXIT_DR15_WRITE:
+		x->kind = EXIT_DR_ACCESS;
+		break;
+	case VMEXIT_EXCP0 ... VMEXIT_EXCP31:
+		decode_exception(c, x);
+		break;
+	case VMEXIT_INTR:
+		x->kind = EXIT_INTERRUPT;
+		break;
+	case VMEXIT_NMI:
+		x->kind = EXIT_NMI;
+		break;
+	case VMEXIT_INIT:
+		x->kind = EXIT_INIT;
+		break;
+	case VMEXIT_VINTR:
+		x->kind = EXIT_IRQ_WINDOW;
+		break;
+	case VMEXIT_CPUID:
+		x->kind = EXIT_CPUID;
+		break;
+	case VMEXIT_INVD:
+	case VMEXIT_WBINVD:
+		x->kind = EXIT_CACHE_FLUSH;
+		break;
+	case VMEXIT_HLT:
+		x->kind = EXIT_HLT;
+		break;
+	case VMEXIT_IOIO:
+		decode_io(c, x);
+		break;
+	case VMEXIT_MSR:
+		x->kind = c->exitinfo1 & 1 ? EXIT_WRMSR : EXIT_RDMSR;
+		break;
+	case VMEXIT_SHUTDOWN:
+		x->kind = EXIT_SHUTDOWN;
+		break;
+	case VMEXIT_VMMCALL:
+		x->kind = s->cpl == 0 ? EXIT_HYPERCALL : EXIT_FORBIDDEN;
+		break;
+	case VMEXIT_XSETBV: /* comes before the check of CPL */
+		x->kind = s->cpl == 0 ? EXIT_XSETBV : EXIT_PRIVILEGED;
+		break;
+	case VMEXIT_RDPMC:
+		x->kind = EXIT_PRIVILEGED;
+		break;
+	case VMEXIT_VMRUN:
+	case VMEXIT_VMLOAD:
+	case VMEXIT_VMSAVE:
+	case VMEXIT_STGI:
+	case VMEXIT_CLGI:
+	case VMEXIT_SKINIT:
+	case VMEXIT_INVLPGA:
+	case VMEXIT_MONITOR:
+	case VMEXIT_MWAIT:
+	case VMEXIT_MWAIT_CONDITIONAL:
+	case VMEXIT_RDPRU:
+		x->kind = EXIT_FORBIDDEN;
+		break;
+	case VMEXIT_NPF:
+		decode_nested_fault(c, x);
+		break;
+	default:
+		if ((uint32_t)c->exitcode == VMEXIT_INVALID)
+			x->kind = EXIT_REFUSED;
+	}
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Registers between the VMCB and the run page. */
+#include "svm/svm.h"
+
+#include "hv/x86.h"
+#include "svm/translate.h"
+
+/* The groups whose registers VMLOAD and VMSAVE move. */
+#define GROUPS_SYNCED (MULLION_GROUP_SEG | MULLION_GROUP_MSR)
+
+/* Bits that exist; the processor ignores the others or, for DR6 and DR7, refuses them. */
+#define RFLAGS_VALID 0x3f7fd7ull
+#define SPEC_CTRL_VALID 7ull /* IBRS, STIBP, SSBD */
+
+static struct vmcb_segment *segment_of(struct vmcb_save *s, enum mullion_seg seg)
+{
+	switch (seg) {
+	case MULLION_ES:
+		return &s->es;
+	case MULLION_CS:
+		return &s->cs;
+	case MULLION_SS:
+		return &s->ss;
+	case MULLION_DS:
+		return &s->ds;
+	case MULLION_FS:
+		return &s->fs;
+	case MULLION_GS:
+		return &s->gs;
+	case MULLION_LDTR:
+		return &s->ldtr;
+	default:
+		return &s->tr;
+	}
+}
+
+/* SS.DPL stands for the CPL outside the VMCB, which has a field of its own for it. */
+static void get_segments(struct vmcb_save *s, struct mullion_run *run)
+{
+	for (int i = 0; i < MULLION_SEGS; i++)
+		run->seg[i] = segment_from_vmcb(segment_of(s, i));
+	run->seg[MULLION_SS].attr = segment_with_dpl(s->ss.attrib, s->cpl);
+	run->gdtr = (struct mullion_table){ .base = s->gdtr.base, .limit = s->gdtr.limit };
+	run->idtr = (struct mullion_table){ .base = s->idtr.base, .limit = s->idtr.limit };
+}
+
+static void set_segments(struct vmcb *b, const struct mullion_run *run)
+{
+	struct vmcb_save *s = &b->save;
+
+	for (int i = 0; i < MULLION_SEGS; i++) {
+		struct mullion_segment segment = run->seg[i];
+
+		*segment_of(s, i) = segment_to_vmcb(&segment);
+	}
+	s->cpl = segment_dpl(s->ss.attrib);
+	s->gdtr.base = run->gdtr.base;
+	s->gdtr.limit = run->gdtr.limit;
+	s->idtr.base = run->idtr.base;
+	s->idtr.limit = run->idtr.limit;
+	vmcb_touch(b, CLEAN_SEG | CLEAN_DT);
+}
+
+/*
+ * The caches stay on: INIT leaves CR0.CD set, and firmware made for virtual machines does
+ * not clear it. A guest that sets CD by itself gets what it wants.
+ */
+static void set_control_registers(struct vcpu *v, const struct mullion_run *run)
+{
+	struct vmcb *b = vmcb_of(v);
+	struct vmcb_save *s = &b->save;
+
+	s->cr0 = (run->cr0 & ~(CR0_CD | CR0_NW)) | CR0_ET;
+	s->cr2 = run->cr2;
+	s->cr3 = run->cr3;
+	s->cr4 = run->cr4;
+	svm_set_efer(v, run->efer);
+	vmcb_touch(b, CLEAN_CRX | CLEAN_CR2);
+	svm_tlb_flush(v);
+}
+
+static void get_msrs(const struct vcpu *v, struct mullion_msrs *msr)
+{
+	const struct vmcb_save *s = &vmcb_of(v)->save;
+
+	msr->star = s->star;
+	msr->lstar = s->lstar;
+	msr->cstar = s->cstar;
+	msr->sfmask = s->sfmask;
+	msr->kernel_gs_base = s->kernel_gs_base;
+	msr->sysenter_cs = s->sysenter_cs;
+	msr->sysenter_esp = s->sysenter_esp;
+	msr->sysenter_eip = s->sysenter_eip;
+	msr->pat = s->g_pat;
+	msr->tsc_aux = v->tsc_aux;
+	msr->spec_ctrl = v->spec_ctrl;
+	msr->debugctl = s->dbgctl;
+}
+
+static void set_msrs(struct vcpu *v, const struct mullion_msrs *msr)
+{
+	struct vmcb_save *s = &vmcb_of(v)->save;
+
+	s->star = msr->star;
+	s->lstar = msr->lstar;
+	s->cstar = msr->cstar;
+	s->sfmask = msr->sfmask;
+	s->kernel_gs_base = msr->kernel_gs_base;
+	s->sysenter_cs = msr->sysenter_cs;
+	s->sysenter_esp = msr->sysenter_esp;
+	s->sysenter_eip = msr->sysenter_eip;
+	svm_set_pat(v, msr->pat);
+	v->tsc_aux = (uint32_t)msr->tsc_aux;
+	v->spec_ctrl = msr->spec_ctrl & SPEC_CTRL_VALID;
+	s->dbgctl = msr->debugctl; /* only kept: the processor does not load it */
+}
+
+void svm_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
+{
+	struct vmcb *b = vmcb_of(v);
+	struct vmcb_save *s = &b->save;
+
+	if (groups & GROUPS_SYNCED)
+		svm_sync(v);
+	if (groups & MULLION_GROUP_GPR) {
+		for (int i = 0; i < MULLION_GPRS; i++)
+			run->gpr[i] = v->gpr[i];
+	}
+	if (groups & MULLION_GROUP_RIP) {
+		run->rip = s->rip;
+		run->rflags = s->rflags;
+		run->interruptibility =
+			(b->control.interrupt_shadow & INTERRUPT_SHADOW ? MULLION_BLOCK_STI : 0) |
+			(v->nmi_blocked ? MULLION_BLOCK_NMI : 0);
+	}
+	if (groups & MULLION_GROUP_SEG)
+		get_segments(s, run);
+	if (groups & MULLION_GROUP_CR) {
+		run->cr0 = s->cr0;
+		run->cr2 = s->cr2;
+		run->cr3 = s->cr3;
+		run->cr4 = s->cr4;
+		run->efer = svm_get_efer(v);
+	}
+	if (groups & MULLION_GROUP_CR8)
+		run->cr8 = b->control.vintr & V_TPR_CR8;
+	if (groups & MULLION_GROUP_DR) {
+		for (int i = 0; i < 4; i++)
+			run->dr[i] = v->dr[i];
+		run->dr[6] = s->dr6;
+		run->dr[7] = s->dr7;
+	}
+	if (groups & MULLION_GROUP_MSR)
+		get_msrs(v, &run->msr);
+	if (groups & MULLION_GROUP_TSC)
+		run->msr.tsc_offset = v->tsc_offset;
+}
+
+void svm_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *run)
+{
+	struct vmcb *b = vmcb_of(v);
+	struct vmcb_save *s = &b->save;
+
+	if (groups & GROUPS_SYNCED)
+		svm_unload(v);
+	if (groups & MULLION_GROUP_GPR) {
+		for (int i = 0; i < MULLION_GPRS; i++)
+			v->gpr[i] = run->gpr[i];
+	}
+	if (groups & MULLION_GROUP_RIP) {
+		uint32_t blocked = run->interruptibility;
+
+		s->rip = run->rip;
+		s->rflags = (run->rflags & RFLAGS_VALID) | RFLAGS_FIXED;
+		b->control.interrupt_shadow = blocked & MULLION_BLOCK_STI ? INTERRUPT_SHADOW : 0;
+		v->nmi_blocked = blocked & MULLION_BLOCK_NMI;
+		v->nmi_stepping = false;
+	}
+	if (groups & MULLION_GROUP_SEG)
+		set_segments(b, run);
+	if (groups & MULLION_GROUP_CR)
+		set_control_registers(v, run);
+	if (groups & MULLION_GROUP_CR8) {
+		b->control.vintr = (b->control.vintr & ~V_TPR) | (run->cr8 & V_TPR_CR8);
+		vmcb_touch(b, CLEAN_TPR);
+	}
+	if (groups & MULLION_GROUP_DR) {
+		for (int i = 0; i < 4; i++)
+			v->dr[i] = run->dr[i];
+		s->dr6 = (uint32_t)run->dr[6];
+		s->dr7 = (uint32_t)run->dr[7];
+		vmcb_touch(b, CLEAN_DRX);
+	}
+	if (groups & MULLION_GROUP_MSR)
+		set_msrs(v, &run->msr);
+	if (groups & MULLION_GROUP_TSC) {
+		v->tsc_offset = run->msr.tsc_offset;
+		b->control.tsc_offset = v->tsc_offset;
+		vmcb_touch(b, CLEAN_I);
+	}
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between the VMCB's encodings and Mullion's neutral ones: pure functions. */
+#ifndef SVM_TRANSLATE_H
+#define SVM_TRANSLATE_H
+
+#include <mullion/abi.h>
+
+#include "hv/vcpu.h"
+#include "svm/vmcb.h"
+
+/* EVENTINJ for `event`. In real mode no exception has an error code (8.2). */
+uint64_t event_pack(const struct mullion_event *event, bool real_mode);
+
+/* The event in EXITINTINFO. */
+struct mullion_event event_unpack(uint64_t info);
+
+/* Whether an instruction (INT n, INT3, INTO) may have raised `event`: then RIP stood on
+ * that instruction, and the return address is after it. */
+bool event_is_software(const struct mullion_event *event);
+
+struct mullion_segment segment_from_vmcb(const struct vmcb_segment *segment);
+struct vmcb_segment segment_to_vmcb(const struct mullion_segment *segment);
+
+/* Bits of an attribute word, the same in both forms. */
+#define SEGMENT_DPL_SHIFT 5
+#define SEGMENT_DPL (3u << SEGMENT_DPL_SHIFT)
+#define SEGMENT_LONG (1u << 9)
+
+static inline uint8_t segment_dpl(uint16_t attr)
+{
+	return (attr & SEGMENT_DPL) >> SEGMENT_DPL_SHIFT;
+}
+
+static inline uint16_t segment_with_dpl(uint16_t attr, uint8_t dpl)
+{
+	return (attr & 0xfff & ~SEGMENT_DPL) | (dpl & 3) << SEGMENT_DPL_SHIFT;
+}
+
+/*
+ * The MSR permission map has two bits for each MSR, of reads and writes, in three ranges
+ * of 8192 MSRs (15.11). Position of the first of the two bits, or -1 outside the ranges,
+ * where every access exits.
+ */
+#define MSRPM_SIZE (8 * KIB)
+#define MSRPM_RANGES 3
+#define MSRPM_RANGE_MSRS 8192u
+extern const uint32_t msrpm_range_first[MSRPM_RANGES];
+int32_t msrpm_bit(uint32_t index);
+
+/* Fills `x` from the VMCB after an exit of `v`. IRET and ICEBP, which are run.c's, and what
+ * cannot be are EXIT_UNKNOWN. */
+void exit_decode(const struct vcpu *v, struct vm_exit *x);
+
+#endif

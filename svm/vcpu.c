@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A vCPU's control block: its beginning, its intercepts, and small changes to it. */
+#include "svm/svm.h"
+
+#include "hv/log.h"
+#include "hv/vm.h"
+#include "hv/x86.h"
+#include "svm/translate.h"
+
+/* Segment attributes after INIT, APM vol. 2 table 14-1. */
+#define ATTR_CODE 0x9b
+#define ATTR_DATA 0x93
+#define ATTR_LDT 0x82
+#define ATTR_TSS 0x8b
+
+/* Instructions of a hypervisor, which neither guests nor the service domain have; the
+ * processor insists on the first. */
+static const enum vmexit intercepts_all[] = {
+	VMEXIT_VMRUN, VMEXIT_VMMCALL, VMEXIT_VMLOAD, VMEXIT_VMSAVE,
+	VMEXIT_STGI, VMEXIT_CLGI, VMEXIT_SKINIT, VMEXIT_INVLPGA,
+	VMEXIT_CPUID, VMEXIT_MSR, VMEXIT_INIT, VMEXIT_SHUTDOWN,
+};
+
+/*
+ * #DB and #AC: their delivery can raise them anew without end, with no instruction in
+ * between at which an interrupt could get in. ICEBP: with #DB intercepted the processor
+ * does not go past it by itself.
+ */
+static const enum vmexit intercepts_guest[] = {
+	VMEXIT_INTR, VMEXIT_NMI, VMEXIT_IOIO, VMEXIT_HLT, VMEXIT_RDPMC,
+	VMEXIT_INVD, VMEXIT_WBINVD, VMEXIT_XSETBV, VMEXIT_ICEBP,
+	VMEXIT_MONITOR, VMEXIT_MWAIT, VMEXIT_MWAIT_CONDITIONAL,
+	VMEXIT_EXCP0 + EXC_DB, VMEXIT_EXCP0 + EXC_AC, VMEXIT_EXCP0 + EXC_MC,
+};
+
+void svm_vcpu_init(struct vcpu *v)
+{
+	const struct vmcb_segment data = { .attrib = ATTR_DATA, .limit = 0xffff };
+	struct vmcb *b = vmcb_of(v);
+	struct vmcb_control *c = &b->control;
+	struct vmcb_save *s = &b->save;
+
+	for (size_t i = 0; i < ARRAY_SIZE(intercepts_all); i++)
+		vmcb_intercept(b, intercepts_all[i], true);
+	if (!v->is_service) {
+		for (size_t i = 0; i < ARRAY_SIZE(intercepts_guest); i++)
+			vmcb_intercept(b, intercepts_guest[i], true);
+		vmcb_intercept(b, VMEXIT_RDPRU, svm_features.rdpru);
+		c->vintr = V_INTR_MASKING;
+	}
+	c->iopm_base_pa = svm_iopm();
+	c->msrpm_base_pa = svm_msrpm(v->is_service);
+	c->nested_control = NP_ENABLE;
+	c->n_cr3 = v->vm->nested.root.raw;
+
+	s->cs = (struct vmcb_segment){
+		.selector = 0xf000, .attrib = ATTR_CODE, .limit = 0xffff, .base = 0xffff0000,
+	};
+	s->ds = s->es = s->fs = s->gs = s->ss = data;
+	s->ldtr = (struct vmcb_segment){ .attrib = ATTR_LDT, .limit = 0xffff };
+	s->tr = (struct vmcb_segment){ .attrib = ATTR_TSS, .limit = 0xffff };
+	s->gdtr.limit = s->idtr.limit = 0xffff;
+	s->rip = 0xfff0;
+	s->rflags = RFLAGS_FIXED;
+	s->cr0 = CR0_ET;
+	s->efer = EFER_SVME;
+	s->dr6 = DR6_RESET;
+	s->dr7 = DR7_RESET;
+	s->g_pat = PAT_RESET;
+}
+
+bool svm_skip(struct vcpu *v, uint8_t len)
+{
+	struct vmcb *b = vmcb_of(v);
+	struct vmcb_save *s = &b->save;
+
+	s->rip += len;
+	if (!(s->efer & EFER_LMA && s->cs.attrib & SEGMENT_LONG))
+		s->rip = (uint32_t)s->rip;
+	b->control.interrupt_shadow = 0;
+	return s->rflags & RFLAGS_TF || v->request & MULLION_REQUEST_SINGLE_STEP;
+}
+
+void svm_trap_dr(struct vcpu *v, bool on)
+{
+	for (enum vmexit code = VMEXIT_DR0_READ; code <= VMEXIT_DR15_WRITE; code++)
+		vmcb_intercept(vmcb_of(v), code, on);
+}
+
+/* Without FlushByAsid a new ASID has the same effect. */
+void svm_tlb_flush(struct vcpu *v)
+{
+	if (svm_features.flush_by_asid)
+		vmcb_of(v)->control.tlb_control = TLB_FLUSH_GUEST;
+	else
+		v->asid_generation = 0;
+}
+
+uint64_t svm_get_efer(struct vcpu *v)
+{
+	return vmcb_of(v)->save.efer & ~EFER_SVME;
+}
+
+/* Bits that are a guest's to choose. LMA follows from LME and CR0.PG (APM vol. 2 14.6). */
+#define EFER_GUEST (EFER_SCE | EFER_LME | EFER_NXE | EFER_LMSLE | EFER_FFXSR | EFER_TCE)
+
+void svm_set_efer(struct vcpu *v, uint64_t value)
+{
+	struct vmcb *b = vmcb_of(v);
+	uint64_t efer = (value & EFER_GUEST) | EFER_SVME;
+
+	if (efer & EFER_LME && b->save.cr0 & CR0_PG)
+		efer |= EFER_LMA;
+	if (efer == b->save.efer)
+		return;
+	b->save.efer = efer;
+	vmcb_touch(b, CLEAN_CRX);
+	svm_tlb_flush(v);
+}
+
+uint64_t svm_get_pat(struct vcpu *v)
+{
+	return vmcb_of(v)->save.g_pat;
+}
+
+void svm_set_pat(struct vcpu *v, uint64_t value)
+{
+	vmcb_of(v)->save.g_pat = value;
+	vmcb_touch(vmcb_of(v), CLEAN_NP);
+}
+
+static void dump_segment(const char *name, const struct vmcb_segment *segment)
+{
+	pr_err("  %-4s %04x attrib %03x limit %08x base %016lx", name, segment->selector,
+	       segment->attrib, segment->limit, segment->base);
+}
+
+void svm_dump(struct vcpu *v)
+{
+	const struct vmcb_control *c = &vmcb_of(v)->control;
+	const struct vmcb_save *s = &vmcb_of(v)->save;
+
+	pr_err("VMCB at %lx, ASID %u: exit %lx info %lx %lx, event out %lx in %lx",
+	       v->control_hpa.raw, c->guest_asid, c->exitcode, c->exitinfo1, c->exitinfo2,
+	       c->exitintinfo, c->eventinj);
+	pr_err("  intercepts %08x %08x %08x %08x %08x %08x, vintr %lx, shadow %lx, clean %x",
+	       c->intercepts[0], c->intercepts[1], c->intercepts[2], c->intercepts[3],
+	       c->intercepts[4], c->intercepts[5], c->vintr, c->interrupt_shadow, c->clean);
+	pr_err("  nested CR3 %lx, TSC offset %lx, next RIP %lx", c->n_cr3, c->tsc_offset, c->nrip);
+	pr_err("  RIP %016lx RSP %016lx RAX %016lx RFLAGS %lx CPL %u", s->rip, s->rsp, s->rax,
+	       s->rflags, s->cpl);
+	pr_err("  CR0 %lx CR2 %lx CR3 %lx CR4 %lx EFER %lx PAT %lx", s->cr0, s->cr2, s->cr3,
+	       s->cr4, s->efer, s->g_pat);
+	pr_err("  DR6 %lx DR7 %lx", s->dr6, s->dr7);
+	dump_segment("CS", &s->cs);
+	dump_segment("SS", &s->ss);
+	dump_segment("DS", &s->ds);
+	dump_segment("ES", &s->es);
+	dump_segment("FS", &s->fs);
+	dump_segment("GS", &s->gs);
+	dump_segment("LDTR", &s->ldtr);
+	dump_segment("TR", &s->tr);
+	dump_segment("GDTR", &s->gdtr);
+	dump_segment("IDTR", &s->idtr);
+}
