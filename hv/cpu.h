@@ -22,10 +22,14 @@ struct cpu {
 	struct vcpu *current; /* runs next */
 	struct vcpu *service; /* this processor's vCPU of the service domain */
 
-	/* The VM that this processor is in, and the generation it entered with
-	 * (see vm.h). NULL while in root mode. */
+	/* The VM that this processor entered last, and with which generation (see
+	 * vm.h). */
 	struct vm *running_vm;
 	uint64_t running_generation;
+
+	/* The guest VM that a hypercall on this processor is at work with: while it
+	 * stands here the VM's frames are not reclaimed (see vcpu_get()). */
+	struct vm *holds;
 
 	/* The vCPU whose VMLOAD/VMSAVE state (or loaded VMCS) the processor holds. */
 	struct vcpu *loaded;
@@ -37,7 +41,6 @@ struct cpu {
 	uint64_t asid_generation;
 
 	hpa_t vendor_area; /* AMD: host save area; VT-x: VMXON region */
-	uint64_t switched_msr[4]; /* the service domain's values while a guest runs */
 };
 
 extern struct cpu *cpus[CPU_MAX];

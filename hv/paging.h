@@ -50,7 +50,7 @@ struct address_space {
 /* Bytes that a leaf or a table entry at `level` covers. */
 static inline uint64_t pt_span(int level)
 {
-	return 1ull << (PAGE_SHIFT + 9 * (level - 1));
+	return 1ul << (PAGE_SHIFT + 9 * (level - 1));
 }
 
 static inline bool pt_present(const struct address_space *as, uint64_t entry)

@@ -5,6 +5,7 @@
 
 #include <mullion/abi.h>
 
+#include "hv/insn.h"
 #include "hv/types.h"
 
 struct vm;
@@ -22,7 +23,8 @@ struct vcpu {
 	struct vm *vm;
 	uint16_t index;
 	bool is_service;
-	bool running; /* some processor is inside VCPU_RUN with it, or sets its state */
+	bool busy; /* a processor is at work with it: see vcpu_get() */
+	bool shutdown; /* ended in a triple fault; only new state revives it */
 	struct mullion_run *run; /* guests: the shared run page; NULL for the service domain */
 
 	/* Vendor's block and what goes with it. */
@@ -42,6 +44,7 @@ struct vcpu {
 	bool nmi_blocked;    /* between an NMI and its IRET */
 	bool nmi_stepping;   /* vendor: steps over that IRET */
 	bool dr_live;	     /* DR0-3 hold the guest's values on the processor */
+	bool dr_armed;	     /* DR7 enables breakpoints: DR0-3 must be live */
 
 	uint64_t xcr0;
 	uint64_t dr[4];	     /* DR0-3 while not live */
@@ -136,15 +139,27 @@ int64_t vcpu_cpuid(uint64_t vm, uint64_t index, uint64_t hpa, uint64_t count);
  * current vCPU again. The caller has filled run->exit. */
 void vcpu_leave(struct vcpu *v, uint32_t groups);
 
+/* The guest touches debug registers, or DR7 asks for breakpoints: DR0-3 become its own for
+ * the rest of its turn. */
+void vcpu_use_debug_registers(struct vcpu *v);
+
 /* Enters whatever is current on this processor, for ever. */
 _Noreturn void vcpu_loop(void);
 
-/* Queues an exception as the guest's own mistake. A second one while the first
- * is still queued becomes #DF, a third a shutdown, as on a processor. */
-void vcpu_inject_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
+/* Queues an exception as the guest's own mistake; `error` counts for those of EXC_WITH_ERROR.
+ * While another one is queued the two become #DF, or on top of #DF a shutdown (APM vol. 2
+ * table 8-8, SDM vol. 3A table 6-5). */
+void vcpu_inject_exception(struct vcpu *v, uint8_t vector, uint32_t error);
 
-/* RIP past the instruction of `x`, with the effects on interrupt shadow and
- * single step that completing an instruction has. */
-void vcpu_skip(struct vcpu *v, const struct vm_exit *x);
+/* RIP past the `length` bytes of an instruction, with the effects on interrupt
+ * shadow and single step that completing an instruction has. */
+void vcpu_skip(struct vcpu *v, uint8_t length);
+
+/*
+ * Finds out what the processor did not say about the instruction at RIP, which the exit
+ * says is of `kind`. False if its bytes cannot be read or say otherwise (another processor
+ * changed them): then the guest is entered again as it is.
+ */
+bool vcpu_decode(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind, struct insn *insn);
 
 #endif

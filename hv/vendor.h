@@ -47,9 +47,10 @@ struct vendor {
 	void (*unload)(struct vcpu *v);
 
 	/* Registers between v (control block and struct) and the run page's layout, for the
-	 * groups GPR, RIP, SEG, CR (but for xcr0), CR8, DR (6 and 7 only), MSR and TSC; XCR0,
-	 * DR0-3 and FPU are hv's. `run` is root mode's own memory or shared. set_state takes each value once, makes reserved bits harmless, and never
-	 * fails: an invalid combination shows as EXIT_REFUSED. */
+	 * groups GPR, RIP, SEG, CR (but for xcr0), CR8, DR, MSR and TSC; XCR0 and FPU are
+	 * hv's. `run` is root mode's own memory or shared. set_state takes each value once,
+	 * makes reserved bits harmless, and never fails: an invalid combination shows as
+	 * EXIT_REFUSED. */
 	void (*get_state)(struct vcpu *v, uint32_t groups, struct mullion_run *run);
 	void (*set_state)(struct vcpu *v, uint32_t groups, const struct mullion_run *run);
 

@@ -5,10 +5,12 @@
  *
  * Translations and their end. A VM's tlb_generation advances when something was
  * taken out of its nested tables. A processor that is about to enter one of its
- * vCPUs publishes (VM, generation) in its struct cpu, after a fence reads the
- * generation anew, and flushes if the vCPU last ran under an older one. A frame
- * that was unlinked at generation G changes hands only when no processor is in
- * the VM with a generation below G: unlink -> flush seen everywhere -> free.
+ * vCPUs publishes (VM, generation) in its struct cpu, reading the generation
+ * after a fence behind the VM, and flushes if the vCPU last ran under an older
+ * one. What it has published stands until its next entry, so that root mode too
+ * may read the VM's memory meanwhile. A frame that was unlinked at generation G
+ * changes hands only when no other processor stands with the VM and a generation
+ * below G: unlink -> flush seen everywhere -> free.
  * There are no IPIs and no waiting here; the caller is told -EAGAIN and brings
  * the other processors to an exit.
  */
@@ -56,7 +58,7 @@ extern struct spinlock memory_lock;
 extern struct vm_slot vm_slots[MULLION_MAX_VMS];
 extern struct vm service_vm;
 
-/* The live VM `id`, or NULL. The service domain is not among them. */
+/* The live VM `id`, or NULL; memory_lock held. The service domain is not among them. */
 struct vm *vm_get(uint64_t id);
 
 /* The hypercalls of the same names, arguments unchecked, memory_lock held. */
@@ -68,8 +70,23 @@ int64_t vm_map(uint64_t id, uint64_t gpa, uint64_t hpa, uint64_t count, uint64_t
 int64_t vm_unmap(uint64_t id, uint64_t gpa, uint64_t count);
 int64_t vm_protect(uint64_t id, uint64_t gpa, uint64_t count);
 
+/*
+ * Makes [start, start + count frames) invisible to the service domain. All frames SERVICE and
+ * without shares. -> 0 when no processor can reach them any more, -MULLION_EAGAIN before,
+ * -MULLION_ENOMEM when root mode's pool lacks tables. Nothing is undone on -EAGAIN: a frame
+ * that stays SERVICE comes back when the service domain touches it.
+ */
+int64_t service_unlink(uint64_t pfn, uint64_t count);
+
+/* Makes frames that are SERVICE again visible, and joins tables that became whole. */
+void service_link(uint64_t pfn, uint64_t count);
+
+/* A nested fault of the service domain: maps what is its own, in pages as large as possible.
+ * False if `gpa` is none of its. Takes memory_lock. */
+bool service_fault(gpa_t gpa);
+
 /* True once no processor can hold translations of `vm` from before its present
- * tlb_generation. */
+ * tlb_generation (the calling one flushes before it enters anything again). */
 bool vm_flushed(const struct vm *vm);
 
 #endif

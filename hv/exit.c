@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Exit policy; contracts in exit.h. */
+#include "hv/exit.h"
+
+#include "hv/cpu.h"
+#include "hv/fpu.h"
+#include "hv/hypercall.h"
+#include "hv/lib/string.h"
+#include "hv/log.h"
+#include "hv/msr.h"
+#include "hv/panic.h"
+#include "hv/report.h"
+#include "hv/vendor.h"
+#include "hv/vm.h"
+#include "hv/x86.h"
+
+static const uint8_t stat_of[] = {
+	[EXIT_INTERRUPT] = MULLION_STAT_INTERRUPT,
+	[EXIT_NMI] = MULLION_STAT_NMI,
+	[EXIT_EXCEPTION] = MULLION_STAT_EXCEPTION,
+	[EXIT_CPUID] = MULLION_STAT_CPUID,
+	[EXIT_RDMSR] = MULLION_STAT_MSR_READ,
+	[EXIT_WRMSR] = MULLION_STAT_MSR_WRITE,
+	[EXIT_IO] = MULLION_STAT_IO,
+	[EXIT_HLT] = MULLION_STAT_HLT,
+	[EXIT_HYPERCALL] = MULLION_STAT_HYPERCALL,
+	[EXIT_NESTED_FAULT] = MULLION_STAT_MEMORY,
+	[EXIT_CR_WRITE] = MULLION_STAT_CR,
+	[EXIT_DR_ACCESS] = MULLION_STAT_DR,
+	[EXIT_XSETBV] = MULLION_STAT_XSETBV,
+	[EXIT_CACHE_FLUSH] = MULLION_STAT_OTHER,
+	[EXIT_FORBIDDEN] = MULLION_STAT_OTHER,
+	[EXIT_PRIVILEGED] = MULLION_STAT_OTHER,
+	[EXIT_IRQ_WINDOW] = MULLION_STAT_IRQ_WINDOW,
+	[EXIT_NMI_WINDOW] = MULLION_STAT_NMI_WINDOW,
+	[EXIT_SHUTDOWN] = MULLION_STAT_SHUTDOWN,
+	[EXIT_INIT] = MULLION_STAT_INIT_SIPI,
+	[EXIT_SIPI] = MULLION_STAT_INIT_SIPI,
+	[EXIT_REFUSED] = MULLION_STAT_OTHER,
+	[EXIT_RETRY] = MULLION_STAT_OTHER,
+	[EXIT_UNKNOWN] = MULLION_STAT_OTHER,
+};
+_Static_assert(ARRAY_SIZE(stat_of) == EXIT_UNKNOWN + 1, "every kind of exit is counted");
+
+static void skip_insn(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind)
+{
+	struct insn insn;
+
+	if (vcpu_decode(v, x, kind, &insn))
+		vcpu_skip(v, insn.length);
+}
+
+static void xsetbv(struct vcpu *v, const struct vm_exit *x)
+{
+	uint64_t value = v->gpr[MULLION_RDX] << 32 | (uint32_t)v->gpr[MULLION_RAX];
+
+	if ((uint32_t)v->gpr[MULLION_RCX] != 0 || !fpu_xcr0_valid(value)) {
+		vcpu_inject_exception(v, EXC_GP, 0);
+		return;
+	}
+	v->xcr0 = value;
+	xsetbv0(value);
+	skip_insn(v, x, INSN_XSETBV);
+}
+
+void exit_leave(struct vcpu *v, const struct vm_exit *x, enum mullion_exit_reason reason,
+		uint32_t groups)
+{
+	struct mullion_exit *e = &v->run->exit;
+
+	e->reason = reason;
+	e->insn_len = x->insn_len;
+	e->insn_count = x->insn_count;
+	memcpy(e->insn, x->insn, sizeof(x->insn));
+	v->stat.last_exit_code = x->code;
+	v->stat.last_rip = x->rip;
+	vcpu_leave(v, groups);
+}
+
+#define GROUPS_EMULATION                                                                           \
+	(MULLION_GROUP_GPR | MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR)
+
+static void guest_io(struct vcpu *v, const struct vm_exit *x)
+{
+	struct mullion_exit *e = &v->run->exit;
+
+	e->io.port = x->io.port;
+	e->io.size = x->io.size;
+	e->io.flags = x->io.flags;
+	e->io.next_rip = x->io.next_rip;
+	exit_leave(v, x, MULLION_EXIT_IO,
+	      x->io.flags & MULLION_IO_STRING ? GROUPS_EMULATION : MULLION_GROUP_GPR);
+}
+
+static void guest_memory_fault(struct vcpu *v, const struct vm_exit *x)
+{
+	v->run->exit.memory.gpa = x->memory.gpa;
+	v->run->exit.memory.access = x->memory.access;
+	exit_leave(v, x, MULLION_EXIT_MEMORY, GROUPS_EMULATION);
+}
+
+static void guest_exception(struct vcpu *v, const struct vm_exit *x)
+{
+	uint8_t vector = x->exception.vector;
+
+	if (vector == EXC_MC) {
+		/* The machine's trouble, not the guest's: the service domain takes it. */
+		exit_leave(v, x, MULLION_EXIT_INTERRUPT, 0);
+		vcpu_inject_exception(this_cpu()->service, EXC_MC, 0);
+		return;
+	}
+	if ((vector == EXC_DB || vector == EXC_BP) && v->request & MULLION_REQUEST_DEBUG) {
+		struct mullion_run state;
+
+		vendor->get_state(v, MULLION_GROUP_DR, &state);
+		v->run->exit.debug.vector = vector;
+		v->run->exit.debug.dr6 = state.dr[6];
+		exit_leave(v, x, MULLION_EXIT_DEBUG, GROUPS_EMULATION | MULLION_GROUP_DR);
+		return;
+	}
+	vcpu_inject_exception(v, vector, x->exception.error);
+}
+
+/* The only control-register write that exits is MOV to CR8. */
+static void guest_cr_write(struct vcpu *v, const struct vm_exit *x)
+{
+	struct mullion_run state;
+	struct insn insn;
+	uint64_t old, value;
+
+	if (x->cr.gpr < MULLION_GPRS)
+		insn = (struct insn){ .length = x->insn_len, .rm = x->cr.gpr };
+	else if (!vcpu_decode(v, x, INSN_MOV_TO_CR, &insn))
+		return;
+	value = v->gpr[insn.rm];
+	if (value > 15) {
+		vcpu_inject_exception(v, EXC_GP, 0);
+		return;
+	}
+	vendor->get_state(v, MULLION_GROUP_CR8, &state);
+	old = state.cr8;
+	state.cr8 = value;
+	vendor->set_state(v, MULLION_GROUP_CR8, &state);
+	vcpu_skip(v, insn.length);
+	if (v->request & MULLION_REQUEST_CR8_EXIT && value < old)
+		exit_leave(v, x, MULLION_EXIT_CR8, 0);
+}
+
+static void guest_refused(struct vcpu *v, const struct vm_exit *x)
+{
+	struct mullion_exit *e = &v->run->exit;
+
+	pr_warn("vm %u vcpu %u: the processor refused the state (exit code %lx)", v->vm->id,
+		v->index, x->code);
+	vendor->dump(v);
+	e->fail.code = x->code;
+	e->fail.info[0] = x->info[0];
+	e->fail.info[1] = x->info[1];
+	exit_leave(v, x, MULLION_EXIT_FAIL_ENTRY, 0);
+}
+
+static void guest_shutdown(struct vcpu *v, const struct vm_exit *x)
+{
+	report_shutdown(v);
+	v->shutdown = true;
+	exit_leave(v, x, MULLION_EXIT_SHUTDOWN, 0);
+}
+
+static void guest_exit(struct vcpu *v, const struct vm_exit *x)
+{
+	switch (x->kind) {
+	case EXIT_INTERRUPT:
+	case EXIT_NMI:
+	case EXIT_INIT:
+		exit_leave(v, x, MULLION_EXIT_INTERRUPT, 0);
+		break;
+	case EXIT_EXCEPTION:
+		guest_exception(v, x);
+		break;
+	case EXIT_IO:
+		guest_io(v, x);
+		break;
+	case EXIT_HLT:
+		skip_insn(v, x, INSN_HLT);
+		exit_leave(v, x, MULLION_EXIT_HLT, 0);
+		break;
+	case EXIT_HYPERCALL:
+		exit_leave(v, x, MULLION_EXIT_HYPERCALL, MULLION_GROUP_GPR | MULLION_GROUP_SEG);
+		break;
+	case EXIT_NESTED_FAULT:
+		guest_memory_fault(v, x);
+		break;
+	case EXIT_CR_WRITE:
+		guest_cr_write(v, x);
+		break;
+	case EXIT_DR_ACCESS:
+		vcpu_use_debug_registers(v);
+		break;
+	case EXIT_XSETBV:
+		xsetbv(v, x);
+		break;
+	case EXIT_CACHE_FLUSH:
+		/* No device that bypasses the caches is a guest's. */
+		skip_insn(v, x, INSN_WBINVD);
+		break;
+	case EXIT_IRQ_WINDOW:
+		exit_leave(v, x, MULLION_EXIT_IRQ_WINDOW, 0);
+		break;
+	case EXIT_NMI_WINDOW:
+		exit_leave(v, x, MULLION_EXIT_NMI_WINDOW, 0);
+		break;
+	case EXIT_SHUTDOWN:
+		guest_shutdown(v, x);
+		break;
+	case EXIT_REFUSED:
+		guest_refused(v, x);
+		break;
+	default:
+		pr_warn("vm %u vcpu %u: unexpected exit, code %lx info %lx %lx rip %lx", v->vm->id,
+			v->index, x->code, x->info[0], x->info[1], x->rip);
+		guest_refused(v, x);
+	}
+}
+
+/* What the service domain does with memory that is not its own costs it #GP, and only that. */
+static void service_nested_fault(struct vcpu *v, const struct vm_exit *x)
+{
+	if (service_fault(gpa(x->memory.gpa)))
+		return;
+	pr_warn("service domain: access to %lx, which is not its own, at rip %lx", x->memory.gpa,
+		x->rip);
+	vcpu_inject_exception(v, EXC_GP, 0);
+}
+
+static void service_exit(struct vcpu *v, const struct vm_exit *x)
+{
+	switch (x->kind) {
+	case EXIT_HYPERCALL: {
+		struct insn insn;
+
+		if (vcpu_decode(v, x, INSN_VMMCALL, &insn)) {
+			vcpu_skip(v, insn.length);
+			hypercall(v);
+		}
+		break;
+	}
+	case EXIT_NESTED_FAULT:
+		service_nested_fault(v, x);
+		break;
+	case EXIT_INTERRUPT:
+	case EXIT_NMI:
+		break; /* stays pending and is taken natively */
+	case EXIT_EXCEPTION:
+		vcpu_inject_exception(v, x->exception.vector, x->exception.error);
+		break;
+	case EXIT_XSETBV:
+		xsetbv(v, x);
+		break;
+	case EXIT_SHUTDOWN:
+	case EXIT_REFUSED:
+	case EXIT_INIT:
+		report_shutdown(v);
+		pr_err("service domain: %s; the machine is reset",
+		       x->kind == EXIT_SHUTDOWN ? "triple fault" :
+		       x->kind == EXIT_INIT	? "INIT" :
+						  "the processor refused its state");
+		if (x->kind == EXIT_REFUSED)
+			vendor->dump(v);
+		machine_reset();
+	default:
+		pr_warn("service domain: unexpected exit, code %lx info %lx %lx rip %lx", x->code,
+			x->info[0], x->info[1], x->rip);
+		vcpu_inject_exception(v, EXC_UD, 0);
+	}
+}
+
+void exit_handle(struct vcpu *v, const struct vm_exit *x)
+{
+	v->stat.count[MULLION_STAT_EXITS]++;
+	v->stat.count[stat_of[x->kind]]++;
+
+	/* What guests and the service domain have in common; the rest differs. */
+	switch (x->kind) {
+	case EXIT_RETRY:
+		break;
+	case EXIT_CPUID:
+		cpuid_exit(v, x);
+		break;
+	case EXIT_RDMSR:
+	case EXIT_WRMSR:
+		msr_exit(v, x);
+		break;
+	case EXIT_FORBIDDEN:
+		vcpu_inject_exception(v, EXC_UD, 0);
+		break;
+	case EXIT_PRIVILEGED:
+		vcpu_inject_exception(v, EXC_GP, 0);
+		break;
+	default:
+		if (v->is_service)
+			service_exit(v, x);
+		else
+			guest_exit(v, x);
+	}
+	if (v->shutdown && v == this_cpu()->current) {
+		if (v->is_service) {
+			report_shutdown(v);
+			machine_reset();
+		}
+		guest_shutdown(v, x);
+	}
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The boot, in order. */
+#include "hv/boot/image.h"
+#include "hv/boot/linux.h"
+#include "hv/boot/multiboot.h"
+#include "hv/boot/options.h"
+#include "hv/cpu.h"
+#include "hv/log.h"
+#include "hv/phys.h"
+#include "hv/root_memory.h"
+#include "hv/system.h"
+#include "hv/vendor.h"
+#include "hv/vm.h"
+#include "hv/x86.h"
+
+const struct vendor *vendor;
+struct acpi_info system_acpi;
+uint64_t system_boot_ticks;
+uint32_t system_reboot_delay;
+
+static struct boot_info boot;
+static struct options options;
+
+uint32_t system_features(void)
+{
+	return vendor->features() | (cpu_features.pages_1g ? MULLION_FEATURE_1G_PAGES : 0) |
+	       (cpu_features.xsave ? MULLION_FEATURE_XSAVE : 0);
+}
+
+/* Physical memory as the boot page tables show it. */
+static void *early_map(uint64_t pa, size_t len)
+{
+	return pa < 4 * GIB && len <= 4 * GIB - pa ? phys_to_virt(pa) : NULL;
+}
+
+static _Noreturn void give_up(const char *why)
+{
+	pr_err("Mullion cannot boot: %s", why);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+static void load_linux(struct linux_entry *entry)
+{
+	const char *error = linux_load(entry, &boot, early_map);
+
+	if (error)
+		give_up(error);
+}
+
+/* What this machine lacks, or NULL with the vendor chosen. */
+static const char *choose_vendor(void)
+{
+	if (!cpu_features.amd)
+		return "an AMD processor with AMD-V (VT-x is not supported yet)";
+	if (!cpu_features.nx)
+		return "no-execute page protection (NX); switch it on in the firmware setup";
+	vendor = &svm_vendor;
+	return vendor->probe();
+}
+
+/* Linux gets the machine as the boot loader left it. */
+static _Noreturn void boot_without_us(const char *missing)
+{
+	struct linux_entry entry;
+
+	pr_err("Mullion cannot run here, this processor lacks: %s. Booting Linux without it.",
+	       missing);
+	load_linux(&entry);
+	linux_start_native(entry.entry_pa, entry.boot_params_pa);
+}
+
+/* The state in which a boot loader enters Linux by its 32-bit protocol. */
+static void set_linux_entry(struct vcpu *v, const struct linux_entry *entry)
+{
+	static struct mullion_run state;
+	const struct mullion_segment code = { 0x10, 0xc9b, 0xffffffff, 0 };
+	const struct mullion_segment data = { 0x18, 0xc93, 0xffffffff, 0 };
+
+	vendor->get_state(v, MULLION_GROUPS, &state);
+	for (unsigned int i = MULLION_ES; i <= MULLION_GS; i++)
+		state.seg[i] = i == MULLION_CS ? code : data;
+	for (unsigned int i = 0; i < MULLION_GPRS; i++)
+		state.gpr[i] = 0;
+	state.gpr[MULLION_RSI] = entry->boot_params_pa;
+	state.rip = entry->entry_pa;
+	state.rflags = RFLAGS_FIXED;
+	state.cr0 = CR0_PE | CR0_ET;
+	vendor->set_state(v,
+			  MULLION_GROUP_GPR | MULLION_GROUP_RIP | MULLION_GROUP_SEG |
+				  MULLION_GROUP_CR,
+			  &state);
+}
+
+/* On the boot processor's own stack. */
+static _Noreturn void enter_service_domain(void)
+{
+	vendor->cpu_on(this_cpu());
+	/* From here on the console is the service domain's; errors still reach it. */
+	if (options.loglevel < LOG_DEBUG)
+		log_set_level(LOG_ERROR);
+	system_boot_ticks = rdtsc() - boot_tsc;
+	vcpu_loop();
+}
+
+_Noreturn void hv_main(uint32_t magic, uint32_t info_pa);
+
+void hv_main(uint32_t magic, uint32_t info_pa)
+{
+	struct linux_entry entry;
+	const char *error, *missing;
+
+	console_early_init();
+	error = multiboot_parse(&boot, magic, info_pa, early_map);
+	if (error)
+		give_up(error);
+	options_parse(&options, boot.cmdline);
+	options_apply(&options);
+	system_reboot_delay = options.reboot;
+	pr_info("Mullion " MULLION_VERSION ", loaded by %s", boot.loader);
+
+	cpu_features_init();
+	memmap_log(&boot.memmap);
+	error = acpi_parse(&system_acpi, boot.rsdp, boot.rsdp_size, early_map);
+	if (error)
+		pr_warn("ACPI: %s", error);
+	missing = choose_vendor();
+	if (missing)
+		boot_without_us(missing);
+
+	error = root_memory_init(&boot, 1);
+	if (error)
+		give_up(error);
+	load_linux(&entry);
+	set_linux_entry(cpus[0]->service, &entry);
+	pr_info("%s, %u processor%s, root mode keeps %lu KiB; Linux starts at %x", vendor->name,
+		cpu_count, cpu_count == 1 ? "" : "s", frame_totals.root * PAGE_SIZE / KIB,
+		entry.entry_pa);
+	root_stack_switch(cpus[0], enter_service_domain);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* MSR policy; contracts in msr.h. */
+#include "hv/msr.h"
+
+#include "hv/cpu.h"
+#include "hv/exit.h"
+#include "hv/log.h"
+#include "hv/vendor.h"
+#include "hv/x86.h"
+
+/*
+ * Guests use directly what a control block or root mode switches with them, and
+ * nothing else. Everything that is not listed exits and is the module's.
+ */
+static const uint32_t guest_passes[] = {
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+	MSR_STAR,	 MSR_LSTAR,	   MSR_CSTAR,	     MSR_SFMASK,
+	MSR_FS_BASE,	 MSR_GS_BASE,	   MSR_KERNEL_GS_BASE,
+};
+
+/*
+ * The service domain owns the machine and uses its MSRs directly, but for
+ * those with which root mode could be changed or read.
+ */
+enum service_rule {
+	RULE_EFER,    /* as a guest's: SVME is not seen */
+	RULE_APIC,    /* the register page must stay where it is */
+	RULE_LOCKED,  /* reads as the value given; writes fault */
+	RULE_IGNORE,  /* reads as it is; writes change nothing */
+};
+
+static const struct service_trap {
+	uint32_t first, last;
+	enum service_rule rule;
+	uint64_t value;
+} service_traps[] = {
+	{ MSR_EFER, MSR_EFER, RULE_EFER, 0 },
+	/* Moved over RAM it would shadow what root mode reads there. */
+	{ MSR_APIC_BASE, MSR_APIC_BASE, RULE_APIC, 0 },
+	/* IA32_FEATURE_CONTROL: locked, VMX outside SMX on, so that Linux keeps the flag. */
+	{ 0x3a, 0x3a, RULE_LOCKED, 0x5 },
+	/* IA32_BIOS_UPDT_TRIG, PATCH_LOADER: microcode is loaded before the hypervisor. */
+	{ 0x79, 0x79, RULE_IGNORE, 0 },
+	{ 0xc0010020, 0xc0010020, RULE_IGNORE, 0 },
+	/* VMX capabilities: there is no nesting below the service domain. */
+	{ 0x480, 0x493, RULE_IGNORE, 0 },
+	/* SYSCFG, HWCR; IORR, TOP_MEM, TOP_MEM2: where RAM is and what is encrypted. */
+	{ 0xc0010010, 0xc0010010, RULE_IGNORE, 0 },
+	{ 0xc0010015, 0xc001001a, RULE_IGNORE, 0 },
+	{ 0xc001001d, 0xc001001d, RULE_IGNORE, 0 },
+	/* MMIO configuration base: moved over RAM it would shadow it. */
+	{ 0xc0010058, 0xc0010058, RULE_IGNORE, 0 },
+	/* SMBASE, SMM_ADDR, SMM_MASK: system management mode sees all memory. */
+	{ 0xc0010111, 0xc0010113, RULE_IGNORE, 0 },
+	/* VM_CR: locked; VM_HSAVE_PA: root mode's. */
+	{ 0xc0010114, 0xc0010114, RULE_LOCKED, 0x8 },
+	{ 0xc0010117, 0xc0010117, RULE_LOCKED, 0 },
+};
+
+static const struct service_trap *find_trap(uint32_t index)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(service_traps); i++) {
+		if (index >= service_traps[i].first && index <= service_traps[i].last)
+			return &service_traps[i];
+	}
+	return NULL;
+}
+
+bool msr_passes(bool service, uint32_t index, bool write)
+{
+	if (service) {
+		const struct service_trap *trap = find_trap(index);
+
+		return !trap || (!write && trap->rule == RULE_IGNORE);
+	}
+	if (index == MSR_TSC_AUX)
+		return cpu_features.rdtscp;
+	if (index == MSR_SPEC_CTRL)
+		return cpu_features.spec_ctrl;
+	for (size_t i = 0; i < ARRAY_SIZE(guest_passes); i++) {
+		if (guest_passes[i] == index)
+			return true;
+	}
+	return false;
+}
+
+/* EFER bits that software may set besides those that the control block needs. */
+#define EFER_WRITABLE (EFER_SCE | EFER_LME | EFER_NXE | EFER_LMSLE | EFER_FFXSR | EFER_TCE)
+
+static bool write_efer(struct vcpu *v, uint64_t value)
+{
+	struct mullion_run state;
+	uint64_t old = vendor->get_efer(v);
+
+	vendor->get_state(v, MULLION_GROUP_CR, &state);
+	if (value & ~(EFER_WRITABLE | EFER_LMA) ||
+	    ((value ^ old) & EFER_LME && state.cr0 & CR0_PG))
+		return false;
+	vendor->set_efer(v, (value & EFER_WRITABLE) | (old & EFER_LMA));
+	return true;
+}
+
+/* Every byte one of the memory types UC, WC, WT, WP, WB, UC- (APM vol. 2 7.8.1). */
+static bool pat_valid(uint64_t value)
+{
+	for (unsigned int i = 0; i < 64; i += 8) {
+		uint8_t type = (uint8_t)(value >> i);
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+enum answer { ANSWERED, FAULT, NOT_HERE };
+
+static enum answer service_access(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
+{
+	const struct service_trap *trap = find_trap(index);
+	uint64_t now;
+
+	if (trap && trap->rule == RULE_EFER) {
+		if (write)
+			return write_efer(v, *value) ? ANSWERED : FAULT;
+		*value = vendor->get_efer(v);
+		return ANSWERED;
+	}
+	if (trap && trap->rule == RULE_LOCKED) {
+		if (write)
+			return FAULT;
+		*value = trap->value;
+		return ANSWERED;
+	}
+	if (!write)
+		return rdmsr_safe(index, value) ? ANSWERED : FAULT;
+	if (!trap)
+		return wrmsr_safe(index, *value) ? ANSWERED : FAULT;
+	if (!rdmsr_safe(index, &now))
+		return FAULT;
+	if (trap->rule == RULE_APIC && !((now ^ *value) & PT_ADDRESS))
+		return wrmsr_safe(index, *value) ? ANSWERED : FAULT;
+	if (now != *value)
+		pr_warn("service domain: write of %lx to MSR %x ignored", *value, index);
+	return ANSWERED;
+}
+
+static enum answer guest_access(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
+{
+	switch (index) {
+	case MSR_EFER:
+		if (write)
+			return write_efer(v, *value) ? ANSWERED : FAULT;
+		*value = vendor->get_efer(v);
+		return ANSWERED;
+	case MSR_PAT:
+		if (write) {
+			if (!pat_valid(*value))
+				return FAULT;
+			vendor->set_pat(v, *value);
+		} else {
+			*value = vendor->get_pat(v);
+		}
+		return ANSWERED;
+	case MSR_TSC:
+		if (write)
+			return NOT_HERE;
+		*value = rdtsc() + v->tsc_offset;
+		return ANSWERED;
+	case MSR_PRED_CMD:
+		if (!write || !cpu_features.ibpb || *value & ~1ull)
+			return NOT_HERE;
+		wrmsr(MSR_PRED_CMD, *value);
+		return ANSWERED;
+	default:
+		return NOT_HERE;
+	}
+}
+
+void msr_exit(struct vcpu *v, const struct vm_exit *x)
+{
+	bool write = x->kind == EXIT_WRMSR;
+	uint32_t index = (uint32_t)v->gpr[MULLION_RCX];
+	uint64_t value = v->gpr[MULLION_RDX] << 32 | (uint32_t)v->gpr[MULLION_RAX];
+	struct mullion_exit *e;
+	struct vm_exit known = *x;
+	struct insn insn;
+
+	if (!vcpu_decode(v, x, write ? INSN_WRMSR : INSN_RDMSR, &insn))
+		return;
+	switch (v->is_service ? service_access(v, index, write, &value) :
+				guest_access(v, index, write, &value)) {
+	case ANSWERED:
+		if (!write) {
+			v->gpr[MULLION_RAX] = (uint32_t)value;
+			v->gpr[MULLION_RDX] = value >> 32;
+		}
+		vcpu_skip(v, insn.length);
+		break;
+	case FAULT:
+		vcpu_inject_exception(v, EXC_GP, 0);
+		break;
+	case NOT_HERE:
+		e = &v->run->exit;
+		e->msr.index = index;
+		e->msr.write = write;
+		e->msr.value = value;
+		known.insn_len = insn.length;
+		exit_leave(v, &known, MULLION_EXIT_MSR, MULLION_GROUP_GPR);
+		break;
+	}
+}
+
+/* MSRs that change hands on every turn, and where a vCPU keeps its value meanwhile. */
+static const struct switched {
+	uint32_t index;
+	size_t feature; /* offset of a bool in struct cpu_features */
+	size_t value;	/* offset of a uint64_t in struct vcpu */
+} switched[] = {
+	{ MSR_TSC_AUX, offsetof(struct cpu_features, rdtscp), offsetof(struct vcpu, tsc_aux) },
+	{ MSR_SPEC_CTRL, offsetof(struct cpu_features, spec_ctrl), offsetof(struct vcpu, spec_ctrl) },
+};
+
+static void switch_msrs(struct vcpu *from, struct vcpu *to)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(switched); i++) {
+		const struct switched *s = &switched[i];
+		uint64_t *old = (uint64_t *)((uint8_t *)from + s->value);
+		uint64_t new = *(uint64_t *)((uint8_t *)to + s->value);
+
+		if (!*((const bool *)&cpu_features + s->feature))
+			continue;
+		*old = rdmsr(s->index);
+		if (*old != new)
+			wrmsr(s->index, new);
+	}
+}
+
+void msr_load_guest(struct vcpu *v)
+{
+	switch_msrs(this_cpu()->service, v);
+}
+
+void msr_save_guest(struct vcpu *v)
+{
+	switch_msrs(v, this_cpu()->service);
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Root mode's own memory; contracts in root_memory.h. */
+#include "hv/root_memory.h"
+
+#include "hv/boot/image.h"
+#include "hv/lib/string.h"
+#include "hv/phys.h"
+#include "hv/system.h"
+#include "hv/vendor.h"
+#include "hv/vm.h"
+#include "hv/x86.h"
+
+/* Long-mode page tables of root mode itself (APM vol. 2 5.3). */
+static const struct pt_format long_mode_format = {
+	.present = BIT(0),
+	.table = BIT(0) | BIT(1),
+	.leaf = BIT(0),
+	.write = BIT(1),
+	.no_exec = BIT(63),
+	.uncached = BIT(3) | BIT(4),
+};
+
+static struct pool pool;
+static struct address_space root_space = { .format = &long_mode_format, .pool = &pool };
+
+/*
+ * Frames for tables. The physical mapping and the service domain's each take one for a GiB
+ * and a few for every entry of the memory map; a donated frame makes a hole that takes one
+ * for the 2 MiB around it: enough for that in an eighth of RAM.
+ */
+static uint64_t pool_frames(const struct memmap *map, uint32_t processors)
+{
+	uint64_t gib = align_up(memmap_ram_end(map), GIB) / GIB;
+
+	return 32 + 4 * map->count + 2 * gib + gib * PT_ENTRIES / 8 +
+	       processors * (MULLION_VCPU_PAGES + 1ull);
+}
+
+/* Where root mode's block lies: bytes for the frame table, stacks, then the pool. */
+struct layout {
+	uint64_t start, size, table_size, stack_size;
+};
+
+static const char *reserve(struct boot_info *boot, uint32_t processors, struct layout *layout)
+{
+	struct memrange avoid[BOOT_MAX_MODULES + 1];
+	struct memmap_request request = { .align = pt_span(2), .min = MIB, .limit = 4 * GIB,
+					  .avoid = avoid };
+
+	layout->table_size = frame_table_size(memmap_ram_end(&boot->memmap) >> PAGE_SHIFT);
+	layout->stack_size = processors * CPU_STACK_SIZE;
+	layout->size = align_up(layout->table_size, CPU_STACK_SIZE) + layout->stack_size +
+		       pool_frames(&boot->memmap, processors) * PAGE_SIZE;
+	for (uint32_t i = 0; i < boot->module_count; i++)
+		avoid[i] = (struct memrange){ boot->modules[i].start, boot->modules[i].end };
+	avoid[boot->module_count] =
+		(struct memrange){ (uint64_t)image_start, (uint64_t)image_end };
+	request.avoid_count = boot->module_count + 1;
+	request.size = layout->size;
+	layout->start = memmap_find(&boot->memmap, &request);
+	if (!layout->start)
+		return "there is too little memory below 4 GiB for root mode";
+	if (!memmap_add(&boot->memmap, layout->start, layout->size, MEMMAP_ROOT) ||
+	    !memmap_add(&boot->memmap, (uint64_t)image_start,
+			(uint64_t)image_end - (uint64_t)image_start, MEMMAP_ROOT))
+		return "the firmware's memory map has too many entries";
+	return NULL;
+}
+
+static bool is_memory(uint32_t type)
+{
+	return type == MEMMAP_RAM || type == MEMMAP_BOOT_SERVICES || type == MEMMAP_ROOT;
+}
+
+static void fill_frame_table(const struct memmap *map, const struct layout *layout)
+{
+	frame_init(phys_to_virt(layout->start), memmap_ram_end(map) >> PAGE_SHIFT);
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct memmap_entry *e = &map->entry[i];
+
+		if (is_memory(e->type))
+			frame_mark(hpa(e->start), hpa(e->end),
+				   e->type == MEMMAP_ROOT ? FRAME_ROOT : FRAME_SERVICE);
+	}
+}
+
+static bool map_section(const char *start, const char *end, uint32_t flags)
+{
+	return pt_map_range(&root_space, (uint64_t)start, hpa((uint64_t)start),
+			    (uint64_t)(end - start), flags);
+}
+
+/* All RAM but the image, which has an entry of its own. */
+static bool map_memory(const struct memmap *map)
+{
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct memmap_entry *e = &map->entry[i];
+		uint64_t start = align_up(e->start, PAGE_SIZE);
+		uint64_t end = align_down(e->end, PAGE_SIZE);
+
+		if (is_memory(e->type) && start < end && start != (uint64_t)image_start &&
+		    !pt_map_range(&root_space, PHYS_OFFSET + start, hpa(start), end - start,
+				  PT_WRITE))
+			return false;
+	}
+	return true;
+}
+
+static bool enter_root_tables(const struct memmap *map)
+{
+	root_space.root = pool_get(&pool);
+	root_space.largest_leaf = cpu_features.pages_1g ? 3 : 2;
+	if (!map_section(text_start, text_end, PT_EXEC) ||
+	    !map_section(rodata_start, rodata_end, 0) ||
+	    !map_section(data_start, image_end, PT_WRITE) || !map_memory(map))
+		return false;
+	write_cr3(root_space.root.raw);
+	return true;
+}
+
+bool root_map_device(hpa_t start, uint64_t size)
+{
+	return pt_map_range(&root_space, PHYS_OFFSET + start.raw, start, size,
+			    PT_WRITE | PT_UNCACHED);
+}
+
+static void make_service_vm(void)
+{
+	service_vm.id = MULLION_SERVICE_VM;
+	service_vm.tlb_generation = 1;
+	service_vm.nested = (struct address_space){
+		.format = vendor->nested_format,
+		.root = pool_get(&pool),
+		.largest_leaf = cpu_features.pages_1g ? 3 : 2,
+		.pool = &pool,
+	};
+}
+
+static void make_cpu(uint32_t id, uint8_t *stack)
+{
+	struct cpu *cpu = (struct cpu *)(stack + CPU_STACK_SIZE - sizeof(*cpu));
+	hpa_t frames[MULLION_VCPU_PAGES];
+
+	memset(cpu, 0, sizeof(*cpu));
+	cpu->id = id;
+	cpu->apic_id = id < system_acpi.processor_count ? system_acpi.apic_id[id] : 0;
+	cpu->vendor_area = pool_get(&pool);
+	for (unsigned int i = 0; i < MULLION_VCPU_PAGES; i++)
+		frames[i] = pool_get(&pool);
+	cpu->service = vcpu_make(&service_vm, (uint16_t)id, frames, NULL);
+	cpu->current = cpu->service;
+	cpus[id] = cpu;
+}
+
+const char *root_memory_init(struct boot_info *boot, uint32_t processors)
+{
+	struct layout layout;
+	const char *error = reserve(boot, processors, &layout);
+	uint64_t stacks, first;
+
+	if (error)
+		return error;
+	stacks = align_up(layout.start + layout.table_size, CPU_STACK_SIZE);
+	first = stacks + layout.stack_size;
+	for (uint64_t at = first; at + PAGE_SIZE <= layout.start + layout.size; at += PAGE_SIZE)
+		pool_put(&pool, hpa(at));
+	cpu_tables_load();
+	if (!enter_root_tables(&boot->memmap))
+		return "root mode's memory is too small for its page tables";
+	fill_frame_table(&boot->memmap, &layout);
+	make_service_vm();
+	for (cpu_count = 0; cpu_count < processors; cpu_count++)
+		make_cpu(cpu_count, phys_to_virt(stacks + cpu_count * CPU_STACK_SIZE));
+	return NULL;
+}
+
+void root_stack_switch(struct cpu *cpu, void (*function)(void))
+{
+	__asm__ volatile("mov %0, %%rsp\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "call *%1"
+			 :
+			 : "r"(align_down((uint64_t)cpu, 16)), "r"(function)
+			 : "memory");
+	__builtin_unreachable();
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The service domain's memory: an identity mapping that is filled as it is
+ * touched, with holes where frames are root mode's or donated.
+ */
+#include "hv/vm.h"
+
+#include "hv/panic.h"
+#include "hv/phys.h"
+
+struct vm service_vm;
+
+/* Tables no longer linked, until every processor has forgotten them. */
+static struct pool limbo;
+
+static void recycle_tables(void)
+{
+	while (limbo.count && vm_flushed(&service_vm))
+		pool_put(service_vm.nested.pool, pool_get(&limbo));
+}
+
+static uint64_t identity_leaf(uint64_t address, int level)
+{
+	return pt_make_leaf(&service_vm.nested, hpa(align_down(address, pt_span(level))), level,
+			    PT_WRITE | PT_EXEC);
+}
+
+int64_t service_unlink(uint64_t pfn, uint64_t count)
+{
+	bool changed = false;
+
+	recycle_tables();
+	/* 512 frames touch at the most two level-1 tables and their parents. */
+	if (service_vm.nested.pool->count < 2 * PT_MAKE_TABLES)
+		return -MULLION_ENOMEM;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t *entry = pt_make(&service_vm.nested, (pfn + i) << PAGE_SHIFT, 1);
+
+		changed |= pt_present(&service_vm.nested, *entry);
+		pt_write(entry, PT_ZOMBIE);
+	}
+	if (changed)
+		__atomic_add_fetch(&service_vm.tlb_generation, 1, __ATOMIC_SEQ_CST);
+	return vm_flushed(&service_vm) ? 0 : -MULLION_EAGAIN;
+}
+
+/* Replaces a level-1 table that maps all of its 2 MiB by one leaf. */
+static void join(uint64_t address)
+{
+	uint64_t *parent = pt_make(&service_vm.nested, address, 2);
+	const uint64_t *table;
+
+	if (!parent || !pt_present(&service_vm.nested, *parent) || pt_is_leaf(*parent, 2))
+		return;
+	table = phys_to_virt(*parent & PT_ADDRESS);
+	for (unsigned int i = 0; i < PT_ENTRIES; i++) {
+		if (!pt_present(&service_vm.nested, table[i]))
+			return;
+	}
+	pt_write(parent, identity_leaf(address, 2));
+	__atomic_add_fetch(&service_vm.tlb_generation, 1, __ATOMIC_SEQ_CST);
+	pool_put(&limbo, hpa(virt_to_phys(table)));
+}
+
+void service_link(uint64_t pfn, uint64_t count)
+{
+	uint64_t start = pfn << PAGE_SHIFT, end = (pfn + count) << PAGE_SHIFT;
+
+	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+		uint64_t *entry = pt_make(&service_vm.nested, at, 1);
+
+		ASSERT(entry); /* the table exists since the frame was unlinked */
+		pt_write(entry, identity_leaf(at, 1));
+	}
+	for (uint64_t at = align_down(start, pt_span(2)); at < end; at += pt_span(2))
+		join(at);
+	recycle_tables();
+}
+
+static bool fill(uint64_t address)
+{
+	int level;
+	uint64_t *entry = pt_find(&service_vm.nested, address, &level);
+
+	if (pt_present(&service_vm.nested, *entry))
+		return true; /* another processor was first */
+	if (!frame_visible(address >> PAGE_SHIFT, 1))
+		return false;
+	level = min(level, service_vm.nested.largest_leaf);
+	while (level > 1 && !frame_visible(align_down(address, pt_span(level)) >> PAGE_SHIFT,
+					   pt_span(level) >> PAGE_SHIFT))
+		level--;
+	entry = pt_make(&service_vm.nested, address, level);
+	if (!entry)
+		return false;
+	pt_write(entry, identity_leaf(address, level));
+	return true;
+}
+
+bool service_fault(gpa_t address)
+{
+	bool filled;
+
+	spin_lock(&memory_lock);
+	recycle_tables();
+	filled = fill(address.raw);
+	spin_unlock(&memory_lock);
+	return filled;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Entry points of the 32 exceptions. Each is TRAP_STUB_SIZE bytes long. */
+#define TRAP_STUB_SIZE 16
+
+	.section .text
+	.globl trap_stubs
+	.balign TRAP_STUB_SIZE
+trap_stubs:
+	.set vector, 0
+	.rept 32
+	.balign TRAP_STUB_SIZE
+	/* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX push an error code. */
+	.if !((0x60227d00 >> vector) & 1)
+	pushq $0
+	.endif
+	pushq $vector
+	jmp trap_common
+	.set vector, vector + 1
+	.endr
+
+	.type trap_common, @function
+trap_common:
+	pushq %rax
+	pushq %rcx
+	pushq %rdx
+	pushq %rbx
+	pushq %rbp
+	pushq %rsi
+	pushq %rdi
+	pushq %r8
+	pushq %r9
+	pushq %r10
+	pushq %r11
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	cld
+	movq %rsp, %rdi
+	movq %rsp, %rbx
+	andq $-16, %rsp
+	call trap_handle
+	movq %rbx, %rsp
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rdi
+	popq %rsi
+	popq %rbp
+	popq %rbx
+	popq %rdx
+	popq %rcx
+	popq %rax
+	addq $16, %rsp
+	iretq
+	.size trap_common, . - trap_common
+
+/*
+ * bool rdmsr_safe(uint32_t index, uint64_t *value)
+ * bool wrmsr_safe(uint32_t index, uint64_t value)
+ */
+	.globl rdmsr_safe
+	.type rdmsr_safe, @function
+rdmsr_safe:
+	movl %edi, %ecx
+1:	rdmsr
+	shlq $32, %rdx
+	orq %rdx, %rax
+	movq %rax, (%rsi)
+	movl $1, %eax
+	ret
+	.size rdmsr_safe, . - rdmsr_safe
+
+	.globl wrmsr_safe
+	.type wrmsr_safe, @function
+wrmsr_safe:
+	movl %edi, %ecx
+	movl %esi, %eax
+	movq %rsi, %rdx
+	shrq $32, %rdx
+2:	wrmsr
+	movl $1, %eax
+	ret
+3:	xorl %eax, %eax
+	ret
+	.size wrmsr_safe, . - wrmsr_safe
+
+	/* The exception table: a faulting instruction and where to go on. */
+	.section .extable, "a", @progbits
+	.quad 1b, 3b
+	.quad 2b, 3b
+
+	.section .note.GNU-stack, "", @progbits
