@@ -120,7 +120,7 @@ struct emulate_context {
 	uint64_t gpr[MULLION_GPRS];
 	uint64_t rip;
 	uint64_t rflags;
-	uint64_t cr0, cr3, cr4, efer;
+	uint64_t cr0, cr3, cr4, efer, xcr0;
 	struct mullion_segment seg[MULLION_SEGS];
 	struct mullion_table gdtr;
 	uint32_t interruptibility; /* MULLION_BLOCK_* */
