@@ -98,14 +98,21 @@ static bool window_open(const struct vcpu *v, enum exit_kind *kind)
 	return false;
 }
 
-/* Whether to execute one instruction only. Not together with an event, whose handler
- * would find our TF in the flags that the processor pushes. */
+/*
+ * Whether to execute one instruction only. Not together with an event, whose handler would
+ * find our TF in the flags that the processor pushes. An interrupt shadow lasts for one
+ * instruction, so a window behind it is stepped to: this also holds on QEMU's software CPU,
+ * which does not load the shadow.
+ */
 static bool wants_step(const struct vcpu *v)
 {
+	const uint32_t windows = MULLION_REQUEST_IRQ_WINDOW | MULLION_REQUEST_NMI_WINDOW;
+
 	if (v->inject.valid)
 		return false;
 	return v->nmi_stepping || v->request & MULLION_REQUEST_SINGLE_STEP ||
-	       (v->request & MULLION_REQUEST_NMI_WINDOW && !v->nmi_blocked);
+	       (v->request & windows &&
+		vmcb_of(v)->control.interrupt_shadow & INTERRUPT_SHADOW);
 }
 
 static void step_begin(struct vcpu *v)
@@ -146,9 +153,9 @@ static void step_end(struct vcpu *v, struct vm_exit *x)
 static void arm(struct vcpu *v)
 {
 	struct vmcb *b = vmcb_of(v);
-	bool irq_window = v->request & MULLION_REQUEST_IRQ_WINDOW;
-	uint64_t vintr = b->control.vintr & ~(V_IRQ | V_IGN_TPR);
 	bool step = wants_step(v);
+	bool irq_window = v->request & MULLION_REQUEST_IRQ_WINDOW && !step;
+	uint64_t vintr = b->control.vintr & ~(V_IRQ | V_IGN_TPR);
 
 	/* A virtual interrupt that is never delivered: its intercept comes first. */
 	if (irq_window)
@@ -204,7 +211,7 @@ static void collect_event(struct vcpu *v, uint64_t injected, uint64_t rip)
 	if (!event.valid)
 		return;
 	if (event_is_software(&event) &&
-	    !(b->control.exitintinfo == injected && b->save.rip == rip))
+	    !((uint32_t)b->control.exitintinfo == (uint32_t)injected && b->save.rip == rip))
 		return;
 	if (event.type == MULLION_EVENT_NMI)
 		v->nmi_blocked = false;
@@ -249,9 +256,8 @@ void svm_run(struct vcpu *v, struct vm_exit *x)
 	b->control.clean = svm_features.clean_bits;
 
 	exit_decode(v, x);
-	if (x->kind == EXIT_REFUSED)
-		return;
-	collect_event(v, injected, rip);
+	if (x->kind != EXIT_REFUSED)
+		collect_event(v, injected, rip);
 	if (b->control.stepping)
 		step_end(v, x);
 	if (x->code == VMEXIT_IRET) {
