@@ -149,28 +149,35 @@ static void step_end(struct vcpu *v, struct vm_exit *x)
 		x->kind = EXIT_RETRY;
 }
 
+/* What the intercepts below follow from, besides MULLION_REQUEST_*. */
+#define ARM_STEP (1u << 31)
+#define ARM_IRET (1u << 30)
+
 /* Puts v's windows, steps and wanted exceptions into the intercepts. */
 static void arm(struct vcpu *v)
 {
 	struct vmcb *b = vmcb_of(v);
 	bool step = wants_step(v);
+	uint32_t armed = v->request | (step ? ARM_STEP : 0) |
+			 (v->nmi_blocked && !(step && v->nmi_stepping) ? ARM_IRET : 0);
 	bool irq_window = v->request & MULLION_REQUEST_IRQ_WINDOW && !step;
-	uint64_t vintr = b->control.vintr & ~(V_IRQ | V_IGN_TPR);
+
+	if (step)
+		step_begin(v);
+	if (armed == b->control.armed)
+		return;
+	b->control.armed = armed;
 
 	/* A virtual interrupt that is never delivered: its intercept comes first. */
+	b->control.vintr &= ~(V_IRQ | V_IGN_TPR);
 	if (irq_window)
-		vintr |= V_IRQ | V_IGN_TPR;
-	if (vintr != b->control.vintr) {
-		b->control.vintr = vintr;
-		vmcb_touch(b, CLEAN_TPR);
-	}
+		b->control.vintr |= V_IRQ | V_IGN_TPR;
+	vmcb_touch(b, CLEAN_TPR);
 	vmcb_intercept(b, VMEXIT_VINTR, irq_window);
 	/* QEMU 7.2's software CPU aborts at a write to CR8 while V_IRQ is set. */
 	vmcb_intercept(b, VMEXIT_CR8_WRITE, irq_window || v->request & MULLION_REQUEST_CR8_EXIT);
 	vmcb_intercept(b, VMEXIT_EXCP0 + EXC_BP, v->request & MULLION_REQUEST_DEBUG);
-	vmcb_intercept(b, VMEXIT_IRET, v->nmi_blocked && !(step && v->nmi_stepping));
-	if (step)
-		step_begin(v);
+	vmcb_intercept(b, VMEXIT_IRET, armed & ARM_IRET);
 }
 
 /*

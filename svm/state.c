@@ -12,26 +12,20 @@
 #define RFLAGS_VALID 0x3f7fd7ull
 #define SPEC_CTRL_VALID 7ull /* IBRS, STIBP, SSBD */
 
+static const uint16_t segment_offset[MULLION_SEGS] = {
+	[MULLION_ES] = offsetof(struct vmcb_save, es),
+	[MULLION_CS] = offsetof(struct vmcb_save, cs),
+	[MULLION_SS] = offsetof(struct vmcb_save, ss),
+	[MULLION_DS] = offsetof(struct vmcb_save, ds),
+	[MULLION_FS] = offsetof(struct vmcb_save, fs),
+	[MULLION_GS] = offsetof(struct vmcb_save, gs),
+	[MULLION_LDTR] = offsetof(struct vmcb_save, ldtr),
+	[MULLION_TR] = offsetof(struct vmcb_save, tr),
+};
+
 static struct vmcb_segment *segment_of(struct vmcb_save *s, enum mullion_seg seg)
 {
-	switch (seg) {
-	case MULLION_ES:
-		return &s->es;
-	case MULLION_CS:
-		return &s->cs;
-	case MULLION_SS:
-		return &s->ss;
-	case MULLION_DS:
-		return &s->ds;
-	case MULLION_FS:
-		return &s->fs;
-	case MULLION_GS:
-		return &s->gs;
-	case MULLION_LDTR:
-		return &s->ldtr;
-	default:
-		return &s->tr;
-	}
+	return (struct vmcb_segment *)((uint8_t *)s + segment_offset[seg]);
 }
 
 /* SS.DPL stands for the CPL outside the VMCB, which has a field of its own for it. */
@@ -79,40 +73,48 @@ static void set_control_registers(struct vcpu *v, const struct mullion_run *run)
 	svm_tlb_flush(v);
 }
 
-static void get_msrs(const struct vcpu *v, struct mullion_msrs *msr)
-{
-	const struct vmcb_save *s = &vmcb_of(v)->save;
+/* MSRs that are in the save area as they are. Without LBR virtualization DBGCTL is only kept
+ * there: the processor does not load it. */
+#define MSR_FIELD(name, field)                                                                     \
+	{ offsetof(struct mullion_msrs, name), offsetof(struct vmcb_save, field) }
+static const struct msr_field {
+	uint16_t run, save;
+} msr_fields[] = {
+	MSR_FIELD(star, star),
+	MSR_FIELD(lstar, lstar),
+	MSR_FIELD(cstar, cstar),
+	MSR_FIELD(sfmask, sfmask),
+	MSR_FIELD(kernel_gs_base, kernel_gs_base),
+	MSR_FIELD(sysenter_cs, sysenter_cs),
+	MSR_FIELD(sysenter_esp, sysenter_esp),
+	MSR_FIELD(sysenter_eip, sysenter_eip),
+	MSR_FIELD(pat, g_pat),
+	MSR_FIELD(debugctl, dbgctl),
+};
 
-	msr->star = s->star;
-	msr->lstar = s->lstar;
-	msr->cstar = s->cstar;
-	msr->sfmask = s->sfmask;
-	msr->kernel_gs_base = s->kernel_gs_base;
-	msr->sysenter_cs = s->sysenter_cs;
-	msr->sysenter_esp = s->sysenter_esp;
-	msr->sysenter_eip = s->sysenter_eip;
-	msr->pat = s->g_pat;
+static void get_msrs(struct vcpu *v, struct mullion_msrs *msr)
+{
+	const uint8_t *save = (const uint8_t *)&vmcb_of(v)->save;
+	uint8_t *run = (uint8_t *)msr;
+
+	for (size_t i = 0; i < ARRAY_SIZE(msr_fields); i++)
+		*(uint64_t *)(run + msr_fields[i].run) =
+			*(const uint64_t *)(save + msr_fields[i].save);
 	msr->tsc_aux = v->tsc_aux;
 	msr->spec_ctrl = v->spec_ctrl;
-	msr->debugctl = s->dbgctl;
 }
 
 static void set_msrs(struct vcpu *v, const struct mullion_msrs *msr)
 {
-	struct vmcb_save *s = &vmcb_of(v)->save;
+	uint8_t *save = (uint8_t *)&vmcb_of(v)->save;
+	const uint8_t *run = (const uint8_t *)msr;
 
-	s->star = msr->star;
-	s->lstar = msr->lstar;
-	s->cstar = msr->cstar;
-	s->sfmask = msr->sfmask;
-	s->kernel_gs_base = msr->kernel_gs_base;
-	s->sysenter_cs = msr->sysenter_cs;
-	s->sysenter_esp = msr->sysenter_esp;
-	s->sysenter_eip = msr->sysenter_eip;
-	svm_set_pat(v, msr->pat);
+	for (size_t i = 0; i < ARRAY_SIZE(msr_fields); i++)
+		*(uint64_t *)(save + msr_fields[i].save) =
+			*(const uint64_t *)(run + msr_fields[i].run);
 	v->tsc_aux = (uint32_t)msr->tsc_aux;
 	v->spec_ctrl = msr->spec_ctrl & SPEC_CTRL_VALID;
-	s->dbgctl = msr->debugctl; /* only kept: the processor does not load it */
+	vmcb_touch(vmcb_of(v), CLEAN_NP);
 }
 
 void svm_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)

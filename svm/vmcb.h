@@ -146,11 +146,13 @@ struct vmcb_control {
 	uint8_t guest_instruction[15];
 	uint8_t reserved_0e0[0x3e0 - 0xe0];
 
-	/* Left to the host by the manual: Mullion's single-stepping, see run.c. */
+	/* Left to the host by the manual: Mullion's own, see run.c. */
 	uint64_t step_rip;
 	uint8_t stepping;      /* RFLAGS.TF is ours */
 	uint8_t step_guest_tf; /* what it was before */
-	uint8_t reserved_3ea[0x400 - 0x3ea];
+	uint8_t reserved_3ea[2];
+	uint32_t armed; /* what the intercepts stand for */
+	uint8_t reserved_3f0[0x400 - 0x3f0];
 };
 
 struct vmcb_save {
