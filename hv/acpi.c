@@ -94,12 +94,14 @@ uint32_t acpi_rsdp_size(const void *rsdp, size_t size)
 	return RSDP_OLD_SIZE;
 }
 
-/* The RSDP stands on a 16-byte boundary in [start, end). */
-static uint64_t scan(uint64_t start, uint64_t end, physmap_fn *map)
+/* The RSDP stands on a 16-byte boundary in the `size` bytes at `pa`. */
+static uint64_t scan(uint64_t pa, uint32_t size, physmap_fn *map)
 {
-	for (; start + RSDP_SIZE <= end; start += 16)
-		if (acpi_rsdp_size(map(start, RSDP_SIZE), RSDP_SIZE))
-			return start;
+	const uint8_t *area = map(pa, size);
+
+	for (uint32_t offset = 0; area && offset < size; offset += 16)
+		if (acpi_rsdp_size(area + offset, size - offset))
+			return pa + offset;
 	return 0;
 }
 
@@ -107,9 +109,9 @@ uint64_t acpi_find_rsdp(physmap_fn *map)
 {
 	const uint8_t *bda = map(0x40e, 2); /* the EBDA's segment */
 	uint64_t ebda = bda ? (uint64_t)(bda[0] | bda[1] << 8) << 4 : 0;
-	uint64_t rsdp = ebda ? scan(ebda, ebda + 1024, map) : 0;
+	uint64_t rsdp = ebda ? scan(ebda, 1024, map) : 0;
 
-	return rsdp ? rsdp : scan(0xe0000, 0x100000, map);
+	return rsdp ? rsdp : scan(0xe0000, 0x20000, map);
 }
 
 /* Returns the table at `pa` if it has that signature and is sound, or NULL. */

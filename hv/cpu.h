@@ -19,6 +19,8 @@ struct vm;
 struct cpu {
 	uint32_t id;      /* 0 is the boot processor */
 	uint32_t apic_id;
+	bool online;   /* in root mode's hands */
+	uint32_t sipi; /* 0x100 + vector once the service domain has started it */
 	struct vcpu *current; /* runs next */
 	struct vcpu *service; /* this processor's vCPU of the service domain */
 

@@ -10,6 +10,7 @@
 #include "hv/msr.h"
 #include "hv/panic.h"
 #include "hv/report.h"
+#include "hv/smp.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
 #include "hv/x86.h"
@@ -225,7 +226,7 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 /* What the service domain does with memory that is not its own costs it #GP, and only that. */
 static void service_nested_fault(struct vcpu *v, const struct vm_exit *x)
 {
-	if (service_fault(gpa(x->memory.gpa)))
+	if (smp_apic_write(v, x) || service_fault(gpa(x->memory.gpa)))
 		return;
 	pr_warn("service domain: access to %lx, which is not its own, at rip %lx", x->memory.gpa,
 		x->rip);

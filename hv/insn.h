@@ -39,4 +39,17 @@ struct insn {
 bool insn_decode(const uint8_t *bytes, unsigned int count, bool code64, enum insn_kind kind,
 		 struct insn *insn);
 
+/* A store of 32 bits to memory: MOV m32, r32; MOV m32, imm32; XCHG m32, r32. */
+struct insn_store {
+	uint8_t length;
+	bool immediate;
+	bool exchange;	/* the register takes what memory held */
+	uint8_t gpr;	/* unless immediate: enum mullion_gpr */
+	uint32_t value; /* if immediate */
+};
+
+/* Decodes a store in 32-bit or 64-bit code. False if it is another instruction. */
+bool insn_decode_store(const uint8_t *bytes, unsigned int count, bool code64,
+		       struct insn_store *store);
+
 #endif

@@ -3,12 +3,14 @@
 #include "hv/console.h"
 #include "hv/lib/string.h"
 #include "hv/print.h"
+#include "hv/spinlock.h"
 
 static enum log_level console_level = LOG_INFO;
 
 /* Byte p of all that was ever logged is ring[p % LOG_SIZE]. */
 static char ring[LOG_SIZE];
 static uint64_t end; /* bytes ever logged */
+static struct spinlock lock;
 
 static const char *const prefixes[] = {
 	[LOG_ERROR] = "mullion: error: ",
@@ -40,9 +42,11 @@ void log_vprint(enum log_level level, const char *format, va_list args)
 	length += hv_vsnprintf(line + length, sizeof(line) - length, format, args);
 	if (line[length - 1] != '\n')
 		line[length++] = '\n'; /* in the NUL's place if need be */
+	spin_lock(&lock);
 	ring_write(line, length);
 	if (level <= console_level)
 		console_write(line, length);
+	spin_unlock(&lock);
 }
 
 void log_print(enum log_level level, const char *format, ...)
@@ -56,9 +60,11 @@ void log_print(enum log_level level, const char *format, ...)
 
 size_t log_read(uint64_t position, char *buf, size_t size, uint64_t *first)
 {
-	uint64_t oldest = end > LOG_SIZE ? end - LOG_SIZE : 0;
+	uint64_t oldest;
 	size_t length, until_wrap;
 
+	spin_lock(&lock);
+	oldest = end > LOG_SIZE ? end - LOG_SIZE : 0;
 	if (position < oldest)
 		position = oldest;
 	if (position > end)
@@ -70,5 +76,6 @@ size_t log_read(uint64_t position, char *buf, size_t size, uint64_t *first)
 		until_wrap = length;
 	memcpy(buf, ring + position % LOG_SIZE, until_wrap);
 	memcpy(buf + until_wrap, ring, length - until_wrap);
+	spin_unlock(&lock);
 	return length;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Log messages. Each goes into a ring of the last LOG_SIZE bytes and, if it is
- * important enough, to the console. Callers see to it that only one processor
- * logs at a time.
+ * important enough, to the console. Any processor may log at any time.
  */
 #ifndef HV_LOG_H
 #define HV_LOG_H

@@ -8,6 +8,7 @@
 #include "hv/log.h"
 #include "hv/phys.h"
 #include "hv/root_memory.h"
+#include "hv/smp.h"
 #include "hv/system.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
@@ -109,6 +110,7 @@ void hv_main(uint32_t magic, uint32_t info_pa)
 {
 	struct linux_entry entry;
 	const char *error, *missing;
+	uint32_t processors;
 
 	console_early_init();
 	error = multiboot_parse(&boot, magic, info_pa, early_map);
@@ -124,13 +126,17 @@ void hv_main(uint32_t magic, uint32_t info_pa)
 	error = acpi_parse(&system_acpi, boot.rsdp, boot.rsdp_size, early_map);
 	if (error)
 		pr_warn("ACPI: %s", error);
+	processors = min(max(system_acpi.processor_count, 1u), (uint32_t)CPU_MAX);
+	if (system_acpi.processor_count > CPU_MAX)
+		pr_warn("%u processors found, %u used", system_acpi.processor_count, CPU_MAX);
 	missing = choose_vendor();
 	if (missing)
 		boot_without_us(missing);
 
-	error = root_memory_init(&boot, 1);
+	error = root_memory_init(&boot, processors);
 	if (error)
 		give_up(error);
+	smp_start(&boot.memmap);
 	load_linux(&entry);
 	set_linux_entry(cpus[0]->service, &entry);
 	pr_info("%s, %u processor%s, root mode keeps %lu KiB; Linux starts at %x", vendor->name,

@@ -5,6 +5,7 @@
 #include "hv/cpu.h"
 #include "hv/exit.h"
 #include "hv/log.h"
+#include "hv/smp.h"
 #include "hv/vendor.h"
 #include "hv/x86.h"
 
@@ -25,6 +26,7 @@ static const uint32_t guest_passes[] = {
 enum service_rule {
 	RULE_EFER,    /* as a guest's: SVME is not seen */
 	RULE_APIC,    /* the register page must stay where it is */
+	RULE_ICR,     /* INIT and SIPI are smp.c's */
 	RULE_LOCKED,  /* reads as the value given; writes fault */
 	RULE_IGNORE,  /* reads as it is; writes change nothing */
 };
@@ -37,6 +39,7 @@ static const struct service_trap {
 	{ MSR_EFER, MSR_EFER, RULE_EFER, 0 },
 	/* Moved over RAM it would shadow what root mode reads there. */
 	{ MSR_APIC_BASE, MSR_APIC_BASE, RULE_APIC, 0 },
+	{ 0x830, 0x830, RULE_ICR, 0 },
 	/* IA32_FEATURE_CONTROL: locked, VMX outside SMX on, so that Linux keeps the flag. */
 	{ 0x3a, 0x3a, RULE_LOCKED, 0x5 },
 	/* IA32_BIOS_UPDT_TRIG, PATCH_LOADER: microcode is loaded before the hypervisor. */
@@ -137,6 +140,10 @@ static enum answer service_access(struct vcpu *v, uint32_t index, bool write, ui
 		return wrmsr_safe(index, *value) ? ANSWERED : FAULT;
 	if (!rdmsr_safe(index, &now))
 		return FAULT;
+	if (trap->rule == RULE_ICR) {
+		smp_icr_write(*value);
+		return ANSWERED;
+	}
 	if (trap->rule == RULE_APIC && !((now ^ *value) & PT_ADDRESS))
 		return wrmsr_safe(index, *value) ? ANSWERED : FAULT;
 	if (now != *value)

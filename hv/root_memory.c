@@ -106,16 +106,18 @@ static bool map_memory(const struct memmap *map)
 	return true;
 }
 
-static bool enter_root_tables(const struct memmap *map)
+void root_tables_load(void)
+{
+	write_cr3(root_space.root.raw);
+}
+
+static bool make_root_tables(const struct memmap *map)
 {
 	root_space.root = pool_get(&pool);
 	root_space.largest_leaf = cpu_features.pages_1g ? 3 : 2;
-	if (!map_section(text_start, text_end, PT_EXEC) ||
-	    !map_section(rodata_start, rodata_end, 0) ||
-	    !map_section(data_start, image_end, PT_WRITE) || !map_memory(map))
-		return false;
-	write_cr3(root_space.root.raw);
-	return true;
+	return map_section(text_start, text_end, PT_EXEC) &&
+	       map_section(rodata_start, rodata_end, 0) &&
+	       map_section(data_start, image_end, PT_WRITE) && map_memory(map);
 }
 
 bool root_map_device(hpa_t start, uint64_t size)
@@ -165,8 +167,9 @@ const char *root_memory_init(struct boot_info *boot, uint32_t processors)
 	for (uint64_t at = first; at + PAGE_SIZE <= layout.start + layout.size; at += PAGE_SIZE)
 		pool_put(&pool, hpa(at));
 	cpu_tables_load();
-	if (!enter_root_tables(&boot->memmap))
+	if (!make_root_tables(&boot->memmap))
 		return "root mode's memory is too small for its page tables";
+	root_tables_load();
 	fill_frame_table(&boot->memmap, &layout);
 	make_service_vm();
 	for (cpu_count = 0; cpu_count < processors; cpu_count++)

@@ -16,6 +16,9 @@
  */
 const char *root_memory_init(struct boot_info *boot, uint32_t processors);
 
+/* Enters root mode's page tables on the calling processor, once they are made. */
+void root_tables_load(void);
+
 /* Maps `size` bytes of device registers uncached at their physical address's place in the
  * physical mapping. Multiples of 4 KiB; boot only. False if it cannot be. */
 bool root_map_device(hpa_t start, uint64_t size);

@@ -69,8 +69,9 @@ static const char *add_range(struct boot_info *info, const uint8_t *entry)
 {
 	uint32_t type = get32(entry + 16);
 
-	/* Type numbers that we use ourselves, and 0, mean nothing to anybody. */
-	if (!type || type >= MEMMAP_BOOT_SERVICES)
+	/* GRUB has types of its own, such as one for EFI's runtime code. Only those
+	 * that E820 defines too, persistent memory (7) among them, go on to Linux. */
+	if (!type || (type > MEMMAP_UNUSABLE && type != 7))
 		type = MEMMAP_RESERVED;
 	return memmap_add(&info->memmap, get64(entry), get64(entry + 8), type) ? NULL :
 										 map_too_long;
@@ -398,7 +399,8 @@ static const char *complete(struct boot_info *info, physmap_fn *map)
 		const void *rsdp = map(info->rsdp_pa, BOOT_RSDP_SIZE);
 
 		info->rsdp_size = acpi_rsdp_size(rsdp, BOOT_RSDP_SIZE);
-		memcpy(info->rsdp, rsdp, info->rsdp_size);
+		if (info->rsdp_size)
+			memcpy(info->rsdp, rsdp, info->rsdp_size);
 	}
 	return NULL;
 }

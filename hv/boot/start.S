@@ -182,7 +182,7 @@ no_long_mode_text:
 
 	/* Descriptors are marked accessed: the processor need not write here. */
 	.balign 8
-	.globl boot_gdt_pointer
+	.globl boot_gdt, boot_gdt_pointer
 boot_gdt:
 	.quad 0
 	.quad 0x00af9b000000ffff /* 0x08: 64-bit code */
@@ -207,6 +207,7 @@ boot_tsc:
 boot_stack:
 	.skip 16384 /* BOOT_STACK_SIZE */
 boot_stack_top:
+	.globl boot_pml4
 boot_pml4:
 	.skip PAGE
 boot_pdpt:
