@@ -110,16 +110,26 @@ static void guest_exception(struct vcpu *v, const struct vm_exit *x)
 		vcpu_inject_exception(this_cpu()->service, EXC_MC, 0);
 		return;
 	}
-	if ((vector == EXC_DB || vector == EXC_BP) && v->request & MULLION_REQUEST_DEBUG) {
-		struct mullion_run state;
-
-		vendor->get_state(v, MULLION_GROUP_DR, &state);
-		v->run->exit.debug.vector = vector;
-		v->run->exit.debug.dr6 = state.dr[6];
-		exit_leave(v, x, MULLION_EXIT_DEBUG, GROUPS_EMULATION | MULLION_GROUP_DR);
-		return;
-	}
 	vcpu_inject_exception(v, vector, x->exception.error);
+}
+
+/* Whether the exception about to be injected is one that a debugger outside waits for. */
+static bool is_wanted_by_debugger(const struct vcpu *v)
+{
+	return v->request & MULLION_REQUEST_DEBUG && v->inject.valid &&
+	       v->inject.type == MULLION_EVENT_EXCEPTION &&
+	       (v->inject.vector == EXC_DB || v->inject.vector == EXC_BP);
+}
+
+static void guest_debug(struct vcpu *v, const struct vm_exit *x)
+{
+	struct mullion_run state;
+
+	vendor->get_state(v, MULLION_GROUP_DR, &state);
+	v->run->exit.debug.vector = v->inject.vector;
+	v->run->exit.debug.dr6 = state.dr[6];
+	v->inject.valid = 0;
+	exit_leave(v, x, MULLION_EXIT_DEBUG, GROUPS_EMULATION | MULLION_GROUP_DR);
 }
 
 /* The only control-register write that exits is MOV to CR8. */
@@ -162,7 +172,7 @@ static void guest_refused(struct vcpu *v, const struct vm_exit *x)
 
 static void guest_shutdown(struct vcpu *v, const struct vm_exit *x)
 {
-	report_shutdown(v);
+	report_shutdown(v, "triple fault");
 	v->shutdown = true;
 	exit_leave(v, x, MULLION_EXIT_SHUTDOWN, 0);
 }
@@ -233,6 +243,14 @@ static void service_nested_fault(struct vcpu *v, const struct vm_exit *x)
 	vcpu_inject_exception(v, EXC_GP, 0);
 }
 
+/* Without the service domain there is nobody left to serve. */
+static _Noreturn void service_end(struct vcpu *v, const char *why)
+{
+	report_shutdown(v, why);
+	pr_err("The service domain has ended; the machine is reset");
+	machine_reset();
+}
+
 static void service_exit(struct vcpu *v, const struct vm_exit *x)
 {
 	switch (x->kind) {
@@ -258,16 +276,12 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 		xsetbv(v, x);
 		break;
 	case EXIT_SHUTDOWN:
-	case EXIT_REFUSED:
+		service_end(v, "triple fault");
 	case EXIT_INIT:
-		report_shutdown(v);
-		pr_err("service domain: %s; the machine is reset",
-		       x->kind == EXIT_SHUTDOWN ? "triple fault" :
-		       x->kind == EXIT_INIT	? "INIT" :
-						  "the processor refused its state");
-		if (x->kind == EXIT_REFUSED)
-			vendor->dump(v);
-		machine_reset();
+		service_end(v, "INIT");
+	case EXIT_REFUSED:
+		vendor->dump(v);
+		service_end(v, "the processor refused its state");
 	default:
 		pr_warn("service domain: unexpected exit, code %lx info %lx %lx rip %lx", x->code,
 			x->info[0], x->info[1], x->rip);
@@ -303,11 +317,12 @@ void exit_handle(struct vcpu *v, const struct vm_exit *x)
 		else
 			guest_exit(v, x);
 	}
-	if (v->shutdown && v == this_cpu()->current) {
-		if (v->is_service) {
-			report_shutdown(v);
-			machine_reset();
-		}
+	if (v != this_cpu()->current)
+		return;
+	if (v->shutdown && v->is_service)
+		service_end(v, "triple fault");
+	else if (v->shutdown)
 		guest_shutdown(v, x);
-	}
+	else if (is_wanted_by_debugger(v))
+		guest_debug(v, x);
 }

@@ -69,22 +69,23 @@ static const struct service_trap *find_trap(uint32_t index)
 	return NULL;
 }
 
-bool msr_passes(bool service, uint32_t index, bool write)
+void msr_for_each_exception(bool service, void (*visit)(void *map, uint32_t index, bool read,
+							 bool write),
+			    void *map)
 {
 	if (service) {
-		const struct service_trap *trap = find_trap(index);
+		for (size_t i = 0; i < ARRAY_SIZE(service_traps); i++) {
+			const struct service_trap *trap = &service_traps[i];
 
-		return !trap || (!write && trap->rule == RULE_IGNORE);
+			for (uint32_t index = trap->first; index <= trap->last; index++)
+				visit(map, index, trap->rule == RULE_IGNORE, false);
+		}
+		return;
 	}
-	if (index == MSR_TSC_AUX)
-		return cpu_features.rdtscp;
-	if (index == MSR_SPEC_CTRL)
-		return cpu_features.spec_ctrl;
-	for (size_t i = 0; i < ARRAY_SIZE(guest_passes); i++) {
-		if (guest_passes[i] == index)
-			return true;
-	}
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(guest_passes); i++)
+		visit(map, guest_passes[i], true, true);
+	visit(map, MSR_TSC_AUX, cpu_features.rdtscp, cpu_features.rdtscp);
+	visit(map, MSR_SPEC_CTRL, cpu_features.spec_ctrl, cpu_features.spec_ctrl);
 }
 
 /* EFER bits that software may set besides those that the control block needs. */

@@ -9,9 +9,17 @@
 struct vcpu;
 struct vm_exit;
 
-/* Whether the service domain (or else guests) accesses the MSR without an exit; from this
- * the vendors build their permission maps, once. */
-bool msr_passes(bool service, uint32_t index, bool write);
+/* The service domain uses all MSRs without an exit but for the exceptions, guests none. */
+static inline bool msr_passes_by_default(bool service)
+{
+	return service;
+}
+
+/* Calls `visit` for each exception with what it allows, so that the vendors can build their
+ * permission maps, once. */
+void msr_for_each_exception(bool service, void (*visit)(void *map, uint32_t index, bool read,
+							 bool write),
+			    void *map);
 
 /* Answers EXIT_RDMSR and EXIT_WRMSR of the current vCPU. */
 void msr_exit(struct vcpu *v, const struct vm_exit *x);

@@ -20,7 +20,7 @@ static void dump_bytes(const char *what, const uint8_t *bytes, size_t count)
 	pr_err("  %s:%s", what, count ? text : " cannot be read");
 }
 
-void report_shutdown(struct vcpu *v)
+void report_shutdown(struct vcpu *v, const char *why)
 {
 	static const char names[MULLION_SEGS][5] = { "es", "cs", "ss",	"ds",
 						     "fs", "gs", "ldtr", "tr" };
@@ -32,8 +32,10 @@ void report_shutdown(struct vcpu *v)
 			  MULLION_GROUP_GPR | MULLION_GROUP_RIP | MULLION_GROUP_SEG |
 				  MULLION_GROUP_CR,
 			  &s);
-	pr_err("%s %u vcpu %u: shutdown (triple fault)", v->is_service ? "service domain" : "vm",
-	       v->vm->id, v->index);
+	if (v->is_service)
+		pr_err("service domain, processor %u: %s", v->index, why);
+	else
+		pr_err("vm %u vcpu %u: %s", v->vm->id, v->index, why);
 	pr_err("  rip %016lx rflags %016lx rsp %016lx rbp %016lx", s.rip, s.rflags,
 	       s.gpr[MULLION_RSP], s.gpr[MULLION_RBP]);
 	pr_err("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", s.gpr[MULLION_RAX],

@@ -5,7 +5,8 @@
 
 struct vcpu;
 
-/* Registers, bytes at RIP and the top of the stack of a vCPU that is shut down. */
-void report_shutdown(struct vcpu *v);
+/* Registers, bytes at RIP and the top of the stack of a vCPU that came to
+ * its end, and `why`. */
+void report_shutdown(struct vcpu *v, const char *why);
 
 #endif

@@ -2,6 +2,7 @@
 /* AMD-V on a processor: finding it, switching it on, permission maps (APM vol. 2 chapter 15). */
 #include "svm/svm.h"
 
+#include "hv/lib/string.h"
 #include "hv/msr.h"
 #include "hv/phys.h"
 #include "hv/x86.h"
@@ -43,21 +44,21 @@ uint64_t svm_msrpm(bool service)
 	return virt_to_phys(service ? msrpm_service : msrpm_guest);
 }
 
+static void msrpm_set(void *map, uint32_t index, bool read, bool write)
+{
+	uint8_t *bytes = map;
+	int32_t bit = msrpm_bit(index);
+
+	if (bit < 0) /* beyond the map every access exits */
+		return;
+	bytes[bit / 8] &= ~(3u << bit % 8);
+	bytes[bit / 8] |= ((read ? 0u : 1u) | (write ? 0u : 2u)) << bit % 8;
+}
+
 static void msrpm_build(uint8_t *map, bool service)
 {
-	for (size_t i = 0; i < MSRPM_SIZE; i++)
-		map[i] = 0xff;
-	for (size_t range = 0; range < MSRPM_RANGES; range++) {
-		for (uint32_t i = 0; i < MSRPM_RANGE_MSRS; i++) {
-			uint32_t index = msrpm_range_first[range] + i;
-			int32_t bit = msrpm_bit(index);
-
-			if (msr_passes(service, index, false))
-				map[bit / 8] &= ~(1u << bit % 8);
-			if (msr_passes(service, index, true))
-				map[bit / 8] &= ~(2u << bit % 8);
-		}
-	}
+	memset(map, msr_passes_by_default(service) ? 0 : 0xff, MSRPM_SIZE);
+	msr_for_each_exception(service, msrpm_set, map);
 }
 
 static const char *svm_probe(void)
@@ -104,8 +105,7 @@ static void svm_cpu_on(struct cpu *cpu)
 	uint64_t vm_cr = rdmsr(MSR_VM_CR);
 
 	if (cpu->id == 0) {
-		for (size_t i = 0; i < sizeof(iopm); i++)
-			iopm[i] = 0xff;
+		memset(iopm, 0xff, sizeof(iopm));
 		msrpm_build(msrpm_service, true);
 		msrpm_build(msrpm_guest, false);
 	}
