@@ -19,26 +19,32 @@ static void *service_page(uint64_t address)
 	return phys_to_virt(address);
 }
 
-static void fill_vm_list(struct mullion_info *info)
+/* `info` is the service domain's to change at any time: nothing is read back from it. */
+static void fill_vm_list(struct mullion_info *info, uint64_t first)
 {
+	uint32_t count = 0, listed = 0;
+
 	for (uint16_t id = 1; id < MULLION_MAX_VMS; id++) {
 		const struct vm_slot *slot = &vm_slots[id];
-		struct mullion_vm_info *row = &info->vms[info->vm_count];
+		struct mullion_vm_info row = { .vm = id, .donated = slot->donated };
 
 		if (slot->state == VM_FREE)
 			continue;
-		if (info->vm_count++ >= MULLION_INFO_VMS)
+		count++;
+		if (id < first || listed == MULLION_INFO_VMS)
 			continue;
-		*row = (struct mullion_vm_info){ .vm = id, .donated = slot->donated };
 		if (slot->vm) {
-			row->vcpus = slot->vm->vcpu_count;
-			row->pool = (uint32_t)slot->vm->pool.count;
-			row->shared = (uint32_t)slot->vm->shared;
+			row.vcpus = slot->vm->vcpu_count;
+			row.pool = (uint32_t)slot->vm->pool.count;
+			row.shared = (uint32_t)slot->vm->shared;
 		}
+		info->vms[listed++] = row;
 	}
+	info->vm_count = count;
+	info->vm_listed = listed;
 }
 
-static int64_t get_info(uint64_t page)
+static int64_t get_info(uint64_t page, uint64_t first)
 {
 	struct mullion_info *info = service_page(page);
 
@@ -58,7 +64,7 @@ static int64_t get_info(uint64_t page)
 	info->image_end = (uint64_t)image_end;
 	info->xcr0_mask = cpu_features.guest_xcr0;
 	info->boot_instructions = system_boot_ticks;
-	fill_vm_list(info);
+	fill_vm_list(info, first);
 	return 0;
 }
 
@@ -103,7 +109,7 @@ static int64_t locked_call(uint64_t number, const uint64_t arg[5])
 {
 	switch (number) {
 	case MULLION_HC_INFO:
-		return get_info(arg[0]);
+		return get_info(arg[0], arg[1]);
 	case MULLION_HC_LOG_READ:
 		return read_log(arg[0], arg[1]);
 	case MULLION_HC_VM_CREATE:

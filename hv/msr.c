@@ -238,8 +238,9 @@ static void switch_msrs(struct vcpu *from, struct vcpu *to)
 		if (!*((const bool *)&cpu_features + s->feature))
 			continue;
 		*old = rdmsr(s->index);
+		/* The module may have chosen a bit that this processor lacks. */
 		if (*old != new)
-			wrmsr(s->index, new);
+			wrmsr_safe(s->index, new);
 	}
 }
 

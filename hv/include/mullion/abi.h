@@ -50,7 +50,8 @@ enum mullion_hypercall {
 	/* () -> MULLION_ABI_VERSION. */
 	MULLION_HC_VERSION = 0,
 
-	/* (hpa) Writes a struct mullion_info to the service domain's page. */
+	/* (hpa, first) Writes a struct mullion_info to the service domain's page, with the VMs
+	 * from identifier `first` on, as far as they fit. */
 	MULLION_HC_INFO = 1,
 
 	/* (hpa, position) Writes a struct mullion_log to the page: log text from
@@ -382,8 +383,8 @@ struct mullion_info {
 	uint64_t image_start, image_end; /* hpa of root mode's image */
 	uint64_t xcr0_mask;    /* XCR0 bits a guest may set; 0 without XSAVE */
 	uint64_t boot_instructions; /* TSC from entry to the service domain's first instruction */
-	uint64_t vm_first;     /* identifier of the first VM listed below */
-	struct mullion_vm_info vms[MULLION_INFO_VMS];
+	uint64_t vm_listed;    /* entries of `vms` */
+	struct mullion_vm_info vms[MULLION_INFO_VMS]; /* by ascending identifier */
 };
 
 #define MULLION_LOG_TEXT 4072
