@@ -23,7 +23,7 @@ static void test_numbers(void **state)
 	SAME("%u %u", 0u, UINT32_MAX);
 	SAME("%x %X %#x", 0xdeadbeefu, 0xdeadbeefu, 0xdeadbeefu);
 	SAME("%lx %llx %lu %ld", UINT64_MAX, 1ull << 63, UINT64_MAX, INT64_MIN);
-	SAME("%zu %zx %hx %hhx", (size_t)-1, (size_t)7, 9, 3);
+	SAME("%zu %zx %hx %hhx", (size_t)-1, (size_t)7, (unsigned short)9, (unsigned char)3);
 	SAME("[%8d] [%-8d] [%08d] [%3d]", -12, -12, -12, 123456);
 	SAME("[%8x] [%-8x] [%08x] [%016lx]", 0xabcu, 0xabcu, 0xabcu, 0x1234ul);
 	SAME("[%#10x] [%#010x] [%-#10x]", 0xabcu, 0xabcu, 0xabcu);
