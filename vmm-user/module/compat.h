@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Differences between kernels, in one place. What can be probed is probed by the
+ * Kbuild file, which reads the headers it builds against: stable kernels take
+ * changes of interfaces back, so a version number says little.
+ */
+#ifndef MULLION_COMPAT_H
+#define MULLION_COMPAT_H
+
+#include <linux/eventfd.h>
+#include <linux/mm.h>
+
+/* Adds one to an eventfd's counter. */
+static inline void compat_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#ifdef MULLION_HAVE_EVENTFD_SIGNAL_ONE
+	eventfd_signal(ctx);
+#else
+	eventfd_signal(ctx, 1);
+#endif
+}
+
+/* Whether a level-2 or level-3 host entry maps a large page itself. The kernels that have
+ * only the older names have them as macros. */
+#ifdef pmd_leaf
+#define compat_pmd_leaf(pmd) pmd_leaf(pmd)
+#define compat_pud_leaf(pud) pud_leaf(pud)
+#else
+#define compat_pmd_leaf(pmd) pmd_large(pmd)
+#define compat_pud_leaf(pud) pud_large(pud)
+#endif
+
+#endif

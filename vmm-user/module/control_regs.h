@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What control registers a vCPU may be given from outside. */
+#ifndef MULLION_CONTROL_REGS_H
+#define MULLION_CONTROL_REGS_H
+
+#include <linux/kvm.h>
+
+struct mullion_vcpu;
+
+/* Whether a processor with the vCPU's CPUID could be in this state (APM vol. 2 3.1, 15.5.1; SDM
+ * vol. 3A 2.5): reserved bits, combinations, the mode's consistency. */
+bool control_regs_valid(const struct mullion_vcpu *v, const struct kvm_sregs2 *sregs);
+
+/* Whether XCR0 may hold `value` (SDM vol. 1 13.3), given the bits that guests may set. */
+bool xcr0_valid(u64 value);
+
+/* Whether the APIC base MSR may hold `value`. */
+bool apic_base_valid(const struct mullion_vcpu *v, u64 value);
+
+#endif

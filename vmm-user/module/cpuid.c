@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* CPUID: what is offered to user space, and what it sets for a vCPU. */
+#include <linux/io.h>
+#include <linux/kvm_para.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/cpuid.h>
+#include <asm/processor.h>
+
+#include "clock.h"
+#include "cpuid_policy.h"
+#include "hypercall.h"
+#include "root.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#define OFFERED_MAX 256 /* entries of KVM_GET_SUPPORTED_CPUID */
+#define GPA_BITS (ilog2(MULLION_MAX_GPA))
+
+static struct cpuid_values native(u32 leaf, u32 subleaf)
+{
+	struct cpuid_values v;
+
+	cpuid_count(leaf, subleaf, &v.eax, &v.ebx, &v.ecx, &v.edx);
+	return v;
+}
+
+u64 cpuid_xcr0_mask(void)
+{
+	return root_info.xcr0_mask;
+}
+
+struct list {
+	struct kvm_cpuid_entry2 *entries;
+	u32 count, room;
+};
+
+/* -> false when the leaf has nothing. */
+static bool list_add_leaf(struct list *list, const struct cpuid_policy *policy, u32 leaf,
+			  u32 subleaf)
+{
+	struct cpuid_values v = cpuid_policy_values(policy, leaf, subleaf);
+
+	if (!(v.eax | v.ebx | v.ecx | v.edx))
+		return false;
+	if (list->count < list->room)
+		list->entries[list->count] = (struct kvm_cpuid_entry2){
+			.function = leaf,
+			.index = subleaf,
+			.flags = cpuid_policy_indexed(leaf) ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+			.eax = v.eax,
+			.ebx = v.ebx,
+			.ecx = v.ecx,
+			.edx = v.edx,
+		};
+	list->count++;
+	return true;
+}
+
+static void list_add_range(struct list *list, const struct cpuid_policy *policy, u32 base)
+{
+	u32 leaf, subleaf, limit = cpuid_policy_limit(policy, base);
+
+	for (leaf = base; leaf <= limit; leaf++) {
+		list_add_leaf(list, policy, leaf, 0);
+		if (!cpuid_policy_indexed(leaf))
+			continue;
+		for (subleaf = 1; subleaf < CPUID_POLICY_SUBLEAVES; subleaf++) {
+			/* XSAVE's components are sparse, the others end at the first gap. */
+			if (!list_add_leaf(list, policy, leaf, subleaf) && leaf != 0xd)
+				break;
+		}
+	}
+}
+
+long cpuid_get_supported(struct kvm_cpuid2 __user *arg)
+{
+	const struct cpuid_policy policy = {
+		.xcr0 = cpuid_xcr0_mask(),
+		.phys_bits = GPA_BITS,
+		.kvmclock = clock_available(),
+		.native = native,
+	};
+	struct list list = { .room = OFFERED_MAX };
+	long ret = 0;
+	u32 room;
+
+	if (get_user(room, &arg->nent))
+		return -EFAULT;
+	list.entries = kvcalloc(OFFERED_MAX, sizeof(*list.entries), GFP_KERNEL);
+	if (!list.entries)
+		return -ENOMEM;
+	list_add_range(&list, &policy, 0);
+	list_add_range(&list, &policy, KVM_CPUID_SIGNATURE);
+	list_add_range(&list, &policy, 0x80000000);
+	if (WARN_ON_ONCE(list.count > OFFERED_MAX))
+		list.count = OFFERED_MAX;
+	if (room < list.count)
+		ret = -E2BIG;
+	else if (put_user(list.count, &arg->nent) ||
+		 copy_to_user(arg->entries, list.entries, list.count * sizeof(*list.entries)))
+		ret = -EFAULT;
+	kvfree(list.entries);
+	return ret;
+}
+
+/* -- A vCPU's -------------------------------------------------------------- */
+
+const struct kvm_cpuid_entry2 *vcpu_cpuid(const struct mullion_vcpu *v, u32 function, u32 index)
+{
+	u32 i;
+
+	for (i = 0; i < v->cpuid_count; i++) {
+		const struct kvm_cpuid_entry2 *e = &v->cpuid[i];
+
+		if (e->function == function &&
+		    (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) || e->index == index))
+			return e;
+	}
+	return NULL;
+}
+
+/* Gives root mode the table from which it answers the guest. */
+static int send(struct mullion_vcpu *v, const struct kvm_cpuid_entry2 *entries, u32 count)
+{
+	struct mullion_cpuid *rows = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	long ret;
+	u32 i;
+
+	if (!rows)
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		const struct kvm_cpuid_entry2 *e = &entries[i];
+		bool indexed = e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+
+		rows[i] = (struct mullion_cpuid){
+			.function = e->function,
+			.index = indexed ? e->index : 0,
+			.flags = indexed ? MULLION_CPUID_INDEXED : 0,
+			.eax = e->eax,
+			.ebx = e->ebx,
+			.ecx = e->ecx,
+			.edx = e->edx,
+		};
+	}
+	ret = mullion_hypercall(MULLION_HC_VCPU_CPUID, v->vm->pool.vm, v->index,
+				virt_to_phys(rows), count, 0);
+	free_page((unsigned long)rows);
+	return ret;
+}
+
+long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
+{
+	struct kvm_cpuid_entry2 *entries;
+	struct kvm_cpuid2 head;
+	long ret;
+
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head.nent > MULLION_CPUID_MAX)
+		return -E2BIG;
+	entries = vmemdup_user(arg->entries, array_size(head.nent, sizeof(*entries)));
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	ret = send(v, entries, head.nent);
+	if (ret) {
+		kvfree(entries);
+		return ret;
+	}
+	kvfree(v->cpuid);
+	v->cpuid = entries;
+	v->cpuid_count = head.nent;
+	mmio_cpuid_changed(v);
+	return 0;
+}
+
+long vcpu_get_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
+{
+	u32 room;
+
+	if (get_user(room, &arg->nent))
+		return -EFAULT;
+	if (put_user(v->cpuid_count, &arg->nent))
+		return -EFAULT;
+	if (room < v->cpuid_count)
+		return -E2BIG;
+	if (copy_to_user(arg->entries, v->cpuid, v->cpuid_count * sizeof(*v->cpuid)))
+		return -EFAULT;
+	return 0;
+}

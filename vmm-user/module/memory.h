@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Guest memory: slots, mappings made on faults, mappings taken away when the creator's page
+ * tables change, dirty logs, and access from the kernel.
+ */
+#ifndef MULLION_MEMORY_H
+#define MULLION_MEMORY_H
+
+#include <linux/kvm.h>
+#include <linux/types.h>
+
+#include "slot_table.h"
+
+struct mullion_vm;
+
+/* -- memslot.c ------------------------------------------------------------- */
+
+/* Prepares and releases an empty set of slots. */
+int memslots_init(struct mullion_vm *vm);
+void memslots_free(struct mullion_vm *vm);
+
+/* KVM_SET_USER_MEMORY_REGION. -> 0, -EINVAL, -EEXIST (overlap), -ENOMEM. */
+int memslot_set(struct mullion_vm *vm, const struct kvm_userspace_memory_region *region);
+
+/* KVM_GET_DIRTY_LOG: hands out and clears the slot's bitmap. -> 0, -ENOENT (no such slot, or it
+ * is not logged), -EFAULT, -ENOMEM. */
+int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log);
+
+/* The present table; only inside a slots_srcu read section, or with slots_lock held. */
+struct slot_table *memslots(struct mullion_vm *vm);
+
+/* Records that guest frame `gfn` of `slot` was written. */
+void memslot_mark_dirty(struct mullion_slot *slot, u64 gfn);
+
+/* -- memory.c -------------------------------------------------------------- */
+
+enum fault_result {
+	FAULT_MAPPED = 0, /* run the guest again */
+	FAULT_DEVICE = 1, /* no memory there, or read-only and written to */
+};
+
+/* Answers a nested fault at `gpa` (MULLION_ACCESS_*). -> enum fault_result, or a negative error
+ * when user space's memory cannot be had (-EFAULT, -EHWPOISON, -ENOMEM). May sleep. */
+int memory_fault(struct mullion_vm *vm, u64 gpa, u32 access);
+
+/* Takes guest frames out of the VM; returns when no processor uses them any more. May be called
+ * where sleeping is not allowed, but with interrupts on. */
+void memory_unmap(struct mullion_vm *vm, u64 gfn, u64 pages);
+
+/* Takes write permission from guest frames, likewise. */
+void memory_protect(struct mullion_vm *vm, u64 gfn, u64 pages);
+
+extern const struct mmu_notifier_ops memory_notifier_ops;
+
+/* -- guest_ram.c ----------------------------------------------------------- */
+
+/* Guest RAM for the emulator: `opaque` is the struct mullion_vcpu. See guest_walk.h. */
+int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size);
+int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size);
+int guest_ram_cmpxchg(void *opaque, u64 gpa, u64 expected, u64 desired, unsigned int size);
+
+#endif

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_RUN: in and out of the guest. */
+#include <linux/kvm_para.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <asm/processor-flags.h>
+
+#include "hypercall.h"
+#include "memory.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#define HYPERCALL_LENGTH 3 /* of VMCALL and VMMCALL */
+
+int exit_internal_error(struct mullion_vcpu *v, u32 suberror, const u64 *data, u32 count)
+{
+	struct kvm_run *user = v->kvm_run;
+	u32 i;
+
+	user->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	user->internal.suberror = suberror;
+	user->internal.ndata = count;
+	for (i = 0; i < count; i++)
+		user->internal.data[i] = data[i];
+	return EXIT_TO_USER;
+}
+
+/* -- In -------------------------------------------------------------------- */
+
+static bool accepts_nmi(const struct mullion_vcpu *v)
+{
+	return !v->run->inject.valid &&
+	       !(v->run->interruptibility & (MULLION_BLOCK_NMI | MULLION_BLOCK_STI));
+}
+
+/* Chooses what this entry delivers, and asks to be told when what is left can be. */
+static void prepare_events(struct mullion_vcpu *v)
+{
+	struct mullion_run *run = v->run;
+	u32 request = MULLION_REQUEST_CR8_EXIT; /* user space's APIC must see the TPR fall */
+
+	if (v->nmi_pending && accepts_nmi(v)) {
+		run->inject = (struct mullion_event){
+			.valid = 1, .type = MULLION_EVENT_NMI, .vector = 2
+		};
+		v->nmi_pending--;
+	} else if (v->irq_pending && vcpu_irq_open(v)) {
+		run->inject = (struct mullion_event){
+			.valid = 1,
+			.type = MULLION_EVENT_INTERRUPT,
+			.vector = v->irq_vector,
+		};
+		v->irq_pending = false;
+	}
+	if (v->nmi_pending)
+		request |= MULLION_REQUEST_NMI_WINDOW;
+	if (v->irq_pending || READ_ONCE(v->kvm_run->request_interrupt_window))
+		request |= MULLION_REQUEST_IRQ_WINDOW;
+	run->request = request;
+}
+
+/* Runs the guest until its next exit. -> 1, or 0 when something is due here first. */
+static int enter(struct mullion_vcpu *v)
+{
+	struct mullion_run *run = v->run;
+	long ret;
+
+	prepare_events(v);
+	local_irq_disable();
+	WRITE_ONCE(v->cpu, smp_processor_id());
+	if (need_resched() || signal_pending(current)) {
+		WRITE_ONCE(v->cpu, -1);
+		local_irq_enable();
+		return 0;
+	}
+	current->flags |= PF_VCPU; /* ticks that arrive now are the guest's time */
+	ret = mullion_hypercall(MULLION_HC_VCPU_RUN, v->vm->pool.vm, v->index, 0, 0, 0);
+	WRITE_ONCE(v->cpu, -1);
+	local_irq_enable(); /* the interrupt that ended the run is taken here */
+	current->flags &= ~PF_VCPU;
+	if (ret)
+		return ret == -ENOENT ? -EIO : ret;
+	if (run->exit.pending.valid)
+		run->inject = run->exit.pending;
+	return 1;
+}
+
+/* -- Out ------------------------------------------------------------------- */
+
+static int exit_hlt(struct mullion_vcpu *v)
+{
+	if (v->nmi_pending || v->irq_pending)
+		return EXIT_CONTINUE;
+	v->kvm_run->exit_reason = KVM_EXIT_HLT;
+	return EXIT_TO_USER;
+}
+
+static int exit_hypercall(struct mullion_vcpu *v)
+{
+	int ret = vcpu_change(v, MULLION_GROUP_GPR);
+
+	if (!ret) {
+		v->run->gpr[MULLION_RAX] = -KVM_ENOSYS;
+		ret = vcpu_advance(v, v->run->rip + HYPERCALL_LENGTH);
+	}
+	return ret ? ret : EXIT_CONTINUE;
+}
+
+static int exit_fail_entry(struct mullion_vcpu *v)
+{
+	const struct mullion_exit *exit = &v->run->exit;
+
+	v->kvm_run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	v->kvm_run->fail_entry.hardware_entry_failure_reason = exit->fail.code;
+	v->kvm_run->fail_entry.cpu = raw_smp_processor_id();
+	return EXIT_TO_USER;
+}
+
+static int exit_simple(struct mullion_vcpu *v, u32 reason)
+{
+	v->kvm_run->exit_reason = reason;
+	return EXIT_TO_USER;
+}
+
+static int handle_exit(struct mullion_vcpu *v)
+{
+	u64 reason = v->run->exit.reason;
+
+	switch (reason) {
+	case MULLION_EXIT_INTERRUPT:
+	case MULLION_EXIT_IRQ_WINDOW:
+	case MULLION_EXIT_NMI_WINDOW:
+		return EXIT_CONTINUE;
+	case MULLION_EXIT_IO:
+		return exit_io(v);
+	case MULLION_EXIT_MEMORY:
+		return exit_memory(v);
+	case MULLION_EXIT_EMULATE:
+		return exit_emulate(v);
+	case MULLION_EXIT_MSR:
+		return exit_msr(v);
+	case MULLION_EXIT_HLT:
+		return exit_hlt(v);
+	case MULLION_EXIT_SHUTDOWN:
+		return exit_simple(v, KVM_EXIT_SHUTDOWN);
+	case MULLION_EXIT_HYPERCALL:
+		return exit_hypercall(v);
+	case MULLION_EXIT_FAIL_ENTRY:
+		return exit_fail_entry(v);
+	case MULLION_EXIT_CR8:
+		return exit_simple(v, KVM_EXIT_SET_TPR);
+	}
+	return exit_internal_error(v, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, &reason, 1);
+}
+
+static int run_loop(struct mullion_vcpu *v)
+{
+	int ret;
+
+	for (;;) {
+		if (signal_pending(current)) {
+			v->kvm_run->exit_reason = KVM_EXIT_INTR;
+			return -EINTR;
+		}
+		cond_resched();
+		if (READ_ONCE(v->kvm_run->request_interrupt_window) && vcpu_accepts_irq(v))
+			return exit_simple(v, KVM_EXIT_IRQ_WINDOW_OPEN);
+		clock_update(v);
+		ret = enter(v);
+		if (ret == 0)
+			continue;
+		if (ret > 0)
+			ret = handle_exit(v);
+		if (ret != EXIT_CONTINUE)
+			return ret;
+	}
+}
+
+/* User space's APIC moved the TPR. */
+static int take_cr8(struct mullion_vcpu *v)
+{
+	u64 cr8 = READ_ONCE(v->kvm_run->cr8);
+
+	if (cr8 > 15)
+		return -EINVAL;
+	if (cr8 == v->run->cr8)
+		return 0;
+	v->run->cr8 = cr8;
+	v->run->dirty |= MULLION_GROUP_CR8;
+	return 0;
+}
+
+static void tell_user(struct mullion_vcpu *v)
+{
+	struct kvm_run *user = v->kvm_run;
+
+	user->if_flag = !!(v->run->rflags & X86_EFLAGS_IF);
+	user->flags = 0;
+	user->cr8 = v->run->cr8;
+	user->apic_base = v->msrs.apic_base;
+	user->ready_for_interrupt_injection = vcpu_accepts_irq(v);
+}
+
+static int run_checked(struct mullion_vcpu *v)
+{
+	int ret = vcpu_load(v, MULLION_GROUPS_ALWAYS);
+
+	if (!ret)
+		ret = take_cr8(v);
+	if (ret)
+		return ret;
+	if (v->complete) {
+		int (*complete)(struct mullion_vcpu *v) = v->complete;
+
+		v->complete = NULL;
+		ret = complete(v);
+		if (ret != EXIT_CONTINUE)
+			goto out;
+	}
+	if (v->shutdown_due) {
+		v->shutdown_due = false;
+		ret = exit_simple(v, KVM_EXIT_SHUTDOWN);
+	} else if (READ_ONCE(v->kvm_run->immediate_exit)) {
+		ret = -EINTR;
+	} else {
+		ret = run_loop(v);
+	}
+out:
+	tell_user(v);
+	return ret;
+}
+
+int vcpu_run(struct mullion_vcpu *v)
+{
+	sigset_t saved;
+	int ret;
+
+	if (v->mp_state != KVM_MP_STATE_RUNNABLE)
+		return -EAGAIN;
+	if (v->sigmask_set)
+		sigprocmask(SIG_SETMASK, &v->sigmask, &saved);
+	ret = run_checked(v);
+	if (v->sigmask_set)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return ret;
+}

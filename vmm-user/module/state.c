@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The run page's groups, and what follows from completing an instruction. */
+#include <linux/preempt.h>
+#include <asm/processor-flags.h>
+
+#include "hypercall.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#define DR6_STEP (1u << 14)
+
+int vcpu_load(struct mullion_vcpu *v, u32 groups)
+{
+	struct mullion_run *run = v->run;
+	u32 have = run->valid | run->dirty;
+	u32 missing = groups & ~have;
+	long ret;
+
+	if (!missing)
+		return 0;
+	preempt_disable();
+	ret = mullion_hypercall(MULLION_HC_VCPU_STATE, v->vm->pool.vm, v->index, missing, 0, 0);
+	preempt_enable();
+	if (ret)
+		return -EIO;
+	/* What was here before still is what the vCPU holds. */
+	run->valid |= have | missing;
+	return 0;
+}
+
+int vcpu_change(struct mullion_vcpu *v, u32 groups)
+{
+	int ret = vcpu_load(v, groups);
+
+	if (!ret)
+		v->run->dirty |= groups;
+	return ret;
+}
+
+void vcpu_raise(struct mullion_vcpu *v, u8 vector, bool has_error, u32 error)
+{
+	v->run->inject = (struct mullion_event){
+		.valid = 1,
+		.type = MULLION_EVENT_EXCEPTION,
+		.vector = vector,
+		.has_error = has_error,
+		.error = has_error ? error : 0,
+	};
+}
+
+int vcpu_raise_step(struct mullion_vcpu *v)
+{
+	int ret = vcpu_change(v, MULLION_GROUP_DR);
+
+	if (ret)
+		return ret;
+	v->run->dr[6] |= DR6_STEP;
+	vcpu_raise(v, DB_VECTOR, false, 0);
+	return 0;
+}
+
+int vcpu_advance(struct mullion_vcpu *v, u64 rip)
+{
+	struct mullion_run *run = v->run;
+	int ret = vcpu_change(v, MULLION_GROUP_RIP);
+
+	if (ret)
+		return ret;
+	run->rip = rip;
+	run->interruptibility &= ~MULLION_BLOCK_STI;
+	return run->rflags & X86_EFLAGS_TF ? vcpu_raise_step(v) : 0;
+}
+
+bool vcpu_irq_open(const struct mullion_vcpu *v)
+{
+	const struct mullion_run *run = v->run;
+
+	return (run->rflags & X86_EFLAGS_IF) && !(run->interruptibility & MULLION_BLOCK_STI) &&
+	       !run->inject.valid;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A vCPU: what a vCPU file descriptor stands for. */
+#ifndef MULLION_VCPU_H
+#define MULLION_VCPU_H
+
+#include <linux/kvm.h>
+#include <linux/mutex.h>
+#include <linux/signal_types.h>
+#include <mullion/abi.h>
+
+#include "emulate.h"
+
+struct mullion_vm;
+struct kvm_x86_mce;
+
+#define MULLION_MCE_BANKS 32
+#define MULLION_MTRR_FIXED 11
+#define MULLION_MTRR_PAIRS 8
+
+/* MSRs that only the module knows. */
+struct vcpu_msrs {
+	u64 apic_base;
+	u64 misc_enable;
+	u64 ucode_rev;
+	u64 hwcr;
+	u64 tsc_adjust;
+	u64 mtrr_def_type;
+	u64 mtrr_fixed[MULLION_MTRR_FIXED];
+	u64 mtrr_variable[2 * MULLION_MTRR_PAIRS]; /* base, mask, base, ... */
+	u64 mcg_cap, mcg_status, mcg_ctl;
+	u64 mce_banks[4 * MULLION_MCE_BANKS]; /* CTL, STATUS, ADDR, MISC, ... */
+	u64 kvm_wall_clock, kvm_system_time;
+};
+
+/*
+ * Registers live in root mode and, group by group, in the run page. `valid` there says which
+ * groups hold the vCPU's values, `dirty` which were changed here and go in with the next entry.
+ * Read a group after vcpu_load(), change it after vcpu_change().
+ *
+ * Events. run->inject holds what the next entry delivers: what an exit interrupted, an exception
+ * that emulation raised, or what was taken from nmi_pending and irq_pending when its time had
+ * come. It stays there until the entry took it.
+ */
+struct mullion_vcpu {
+	struct mullion_vm *vm;
+	u32 id;	   /* user space's number: the APIC identifier */
+	u32 index; /* root mode's number */
+	int cpu;   /* that it is running on, or -1 */
+	bool added; /* one of vm->vcpus, which the VM frees */
+
+	struct mutex mutex; /* all that follows; held by every ioctl of the vCPU */
+
+	struct mullion_run *run; /* the page shared with root mode */
+	struct kvm_run *kvm_run; /* pages shared with user space, never trusted */
+	u8 *pio;
+
+	u8 nmi_pending; /* 0-2 */
+	bool irq_pending;
+	u8 irq_vector;
+	u32 mp_state;
+
+	/* Finishes what the last exit to user space began, on the next KVM_RUN. -> as
+	 * vcpu_handle_exit(). NULL: nothing is left to do. */
+	int (*complete)(struct mullion_vcpu *v);
+	struct {
+		u64 rip, next_rip; /* of the instruction, and past it */
+		u8 size;
+	} port_read; /* the IN under way, while complete finishes it */
+
+	struct emulate_context emulate;
+	unsigned int posted_next; /* first access of emulate.posted not yet delivered */
+
+	struct vcpu_msrs msrs;
+	u32 cpuid_count;
+	struct kvm_cpuid_entry2 *cpuid; /* a copy of what was set; kvmalloc */
+
+	bool shutdown_due; /* the next KVM_RUN is a shutdown */
+	bool clock_due; /* the guest's clock page must be written before entry */
+	bool clock_stopped;
+	bool sigmask_set;
+	sigset_t sigmask;
+};
+
+/* -- vcpu.c ---------------------------------------------------------------- */
+
+/* KVM_CREATE_VCPU; vm->lock not held. -> vCPU file descriptor or a negative error. */
+int vcpu_create_fd(struct mullion_vm *vm, u32 id);
+
+/* Frees what vcpu_create_fd() made; the VM has ended. */
+void vcpu_free(struct mullion_vcpu *v);
+
+/* -- state.c: the run page's groups ---------------------------------------- */
+
+/* Makes `groups` (MULLION_GROUP_*) readable in the run page. -> 0, or -EIO when the VM has
+ * ended. */
+int vcpu_load(struct mullion_vcpu *v, u32 groups);
+
+/* Makes one group readable and marks it as changed. -> as vcpu_load(). */
+int vcpu_change(struct mullion_vcpu *v, u32 groups);
+
+/* RIP to `rip`, as the completion of an instruction: ends the interrupt shadow, and raises #DB
+ * if the guest is single-stepping. RIP is loaded (it is after every exit). -> 0 or -EIO. */
+int vcpu_advance(struct mullion_vcpu *v, u64 rip);
+
+/* Raises an exception on the next entry. */
+void vcpu_raise(struct mullion_vcpu *v, u8 vector, bool has_error, u32 error);
+
+/* Raises #DB with DR6.BS. -> 0 or -EIO. */
+int vcpu_raise_step(struct mullion_vcpu *v);
+
+/* Whether an interrupt would be delivered with the next entry. RIP is loaded. */
+bool vcpu_irq_open(const struct mullion_vcpu *v);
+
+/* Whether user space may give one now: it would be delivered, and none is waiting. */
+static inline bool vcpu_accepts_irq(const struct mullion_vcpu *v)
+{
+	return !v->irq_pending && vcpu_irq_open(v);
+}
+
+/* -- run.c ----------------------------------------------------------------- */
+
+/* KVM_RUN. */
+int vcpu_run(struct mullion_vcpu *v);
+
+/* What handlers of exits answer, besides negative errors. */
+enum exit_action {
+	EXIT_TO_USER = 0, /* kvm_run is filled */
+	EXIT_CONTINUE = 1,
+};
+
+/* Fills kvm_run for KVM_EXIT_INTERNAL_ERROR. -> EXIT_TO_USER. */
+int exit_internal_error(struct mullion_vcpu *v, u32 suberror, const u64 *data, u32 count);
+
+/* -- io.c, mmio.c ---------------------------------------------------------- */
+
+int exit_io(struct mullion_vcpu *v);
+int exit_memory(struct mullion_vcpu *v);
+int exit_emulate(struct mullion_vcpu *v);
+
+/* Prepares the emulator; the guest's CPUID sets physical address width and page sizes. */
+void mmio_init(struct mullion_vcpu *v);
+void mmio_cpuid_changed(struct mullion_vcpu *v);
+
+/* The registers were set from outside: what an emulation under way holds may be out of date. */
+void mmio_registers_set(struct mullion_vcpu *v);
+
+/* A port write. -> true if a device in the kernel took it. */
+bool port_write_in_kernel(struct mullion_vcpu *v, u16 port, const void *data, unsigned int size);
+
+/* -- msr.c ----------------------------------------------------------------- */
+
+int exit_msr(struct mullion_vcpu *v);
+void msr_reset(struct mullion_vcpu *v);
+
+/* KVM_GET_MSRS, KVM_SET_MSRS on a vCPU. -> entries dealt with, or a negative error. */
+long vcpu_get_msrs(struct mullion_vcpu *v, struct kvm_msrs __user *arg);
+long vcpu_set_msrs(struct mullion_vcpu *v, struct kvm_msrs __user *arg);
+/* The same and the lists on /dev/kvm. */
+long msr_get_features(struct kvm_msrs __user *arg);
+long msr_list(struct kvm_msr_list __user *arg, bool features);
+int vcpu_setup_mce(struct mullion_vcpu *v, u64 mcg_cap);
+int vcpu_inject_mce(struct mullion_vcpu *v, const struct kvm_x86_mce *mce);
+u64 mce_capabilities(void);
+
+/* -- clock.c --------------------------------------------------------------- */
+
+/* Sets or reads the guest's time-stamp counter. `host`: by user space, which sets several vCPUs
+ * one after the other and means the same moment. */
+int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host);
+int vcpu_get_tsc(struct mullion_vcpu *v, u64 *value);
+/* MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK: kvmclock. */
+int clock_set_system_time(struct mullion_vcpu *v, u64 value);
+int clock_set_wall_clock(struct mullion_vcpu *v, u64 value);
+/* Writes the guest's clock page when it is due. */
+void clock_update(struct mullion_vcpu *v);
+
+/* -- cpuid.c --------------------------------------------------------------- */
+
+/* KVM_GET_SUPPORTED_CPUID; KVM_SET_CPUID2, KVM_GET_CPUID2. */
+long cpuid_get_supported(struct kvm_cpuid2 __user *arg);
+long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg);
+long vcpu_get_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg);
+const struct kvm_cpuid_entry2 *vcpu_cpuid(const struct mullion_vcpu *v, u32 function, u32 index);
+/* XCR0 bits that guests may set; bytes of their XSAVE image. */
+u64 cpuid_xcr0_mask(void);
+
+/* -- regs.c, fpu.c, events.c ----------------------------------------------- */
+
+int vcpu_get_regs(struct mullion_vcpu *v, struct kvm_regs *regs);
+int vcpu_set_regs(struct mullion_vcpu *v, const struct kvm_regs *regs);
+/* The form without PDPTRs has sregs2's layout up to apic_base. */
+int vcpu_get_sregs(struct mullion_vcpu *v, struct kvm_sregs *sregs);
+int vcpu_set_sregs(struct mullion_vcpu *v, const struct kvm_sregs *sregs);
+int vcpu_get_sregs2(struct mullion_vcpu *v, struct kvm_sregs2 *sregs);
+int vcpu_set_sregs2(struct mullion_vcpu *v, const struct kvm_sregs2 *sregs);
+int vcpu_get_debugregs(struct mullion_vcpu *v, struct kvm_debugregs *regs);
+int vcpu_set_debugregs(struct mullion_vcpu *v, const struct kvm_debugregs *regs);
+int vcpu_get_fpu(struct mullion_vcpu *v, struct kvm_fpu *fpu);
+int vcpu_set_fpu(struct mullion_vcpu *v, const struct kvm_fpu *fpu);
+int vcpu_get_xsave(struct mullion_vcpu *v, struct kvm_xsave *xsave);
+int vcpu_set_xsave(struct mullion_vcpu *v, const struct kvm_xsave *xsave);
+int vcpu_get_xcrs(struct mullion_vcpu *v, struct kvm_xcrs *xcrs);
+int vcpu_set_xcrs(struct mullion_vcpu *v, const struct kvm_xcrs *xcrs);
+int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events);
+int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events);
+int vcpu_interrupt(struct mullion_vcpu *v, u32 vector);
+int vcpu_nmi(struct mullion_vcpu *v);
+
+/* KVM_TRANSLATE: the guest's page tables, walked for a supervisor's read. guest_ram.c. */
+int vcpu_translate(struct mullion_vcpu *v, struct kvm_translation *t);
+
+#endif

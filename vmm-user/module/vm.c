@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* VM file descriptors: making them, ending them, their ioctls. */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "admin.h"
+#include "clock.h"
+#include "devices.h"
+#include "memory.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#define VCPU_ID_MAX 255 /* xAPIC identifiers; 255 is the broadcast */
+
+/* -- Life ------------------------------------------------------------------ */
+
+void vm_get(struct mullion_vm *vm)
+{
+	kref_get(&vm->refs);
+}
+
+void vm_end(struct mullion_vm *vm)
+{
+	mutex_lock(&vm->lock);
+	if (!vm->ended) {
+		WRITE_ONCE(vm->ended, true);
+		pool_end(&vm->pool);
+		smp_store_release(&vm->gone, true);
+	}
+	mutex_unlock(&vm->lock);
+}
+
+static void vm_release_last(struct kref *refs)
+{
+	struct mullion_vm *vm = container_of(refs, struct mullion_vm, refs);
+	u32 i;
+
+	/* Ends the VM if its creator's address space has not done so. */
+	mmu_notifier_unregister(&vm->notifier, vm->mm);
+	vm_end(vm);
+	admin_vm_gone(vm->pool.vm);
+	pool_reclaim(&vm->pool);
+	for (i = 0; i < vm->vcpu_count; i++)
+		vcpu_free(vm->vcpus[i]);
+	ioeventfd_free_all(vm);
+	coalesced_free_all(vm);
+	free_page((unsigned long)vm->coalesced_ring);
+	memslots_free(vm);
+	kfree(vm);
+}
+
+void vm_put(struct mullion_vm *vm)
+{
+	kref_put(&vm->refs, vm_release_last);
+}
+
+int vm_check_caller(const struct mullion_vm *vm)
+{
+	return current->mm == vm->mm && !READ_ONCE(vm->ended) ? 0 : -EIO;
+}
+
+/* -- Ioctls ---------------------------------------------------------------- */
+
+static long vm_ioctl_memory(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
+{
+	switch (cmd) {
+	case KVM_SET_USER_MEMORY_REGION: {
+		struct kvm_userspace_memory_region region;
+
+		if (copy_from_user(&region, arg, sizeof(region)))
+			return -EFAULT;
+		return memslot_set(vm, &region);
+	}
+	case KVM_GET_DIRTY_LOG: {
+		struct kvm_dirty_log log;
+
+		if (copy_from_user(&log, arg, sizeof(log)))
+			return -EFAULT;
+		return memslot_get_dirty_log(vm, &log);
+	}
+	case KVM_REGISTER_COALESCED_MMIO:
+	case KVM_UNREGISTER_COALESCED_MMIO: {
+		struct kvm_coalesced_mmio_zone zone;
+
+		if (copy_from_user(&zone, arg, sizeof(zone)))
+			return -EFAULT;
+		return cmd == KVM_REGISTER_COALESCED_MMIO ? coalesced_register(vm, &zone) :
+							    coalesced_unregister(vm, &zone);
+	}
+	case KVM_IOEVENTFD: {
+		struct kvm_ioeventfd ioeventfd;
+
+		if (copy_from_user(&ioeventfd, arg, sizeof(ioeventfd)))
+			return -EFAULT;
+		return ioeventfd_set(vm, &ioeventfd);
+	}
+	}
+	return -ENOTTY;
+}
+
+static long vm_ioctl_clock(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
+{
+	struct kvm_clock_data data;
+	int ret;
+
+	if (cmd == KVM_SET_CLOCK) {
+		if (copy_from_user(&data, arg, sizeof(data)))
+			return -EFAULT;
+		return vm_set_clock(vm, &data);
+	}
+	ret = vm_get_clock(vm, &data);
+	if (!ret && copy_to_user(arg, &data, sizeof(data)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct mullion_vm *vm = file->private_data;
+	int ret = vm_check_caller(vm);
+
+	if (ret)
+		return ret;
+	switch (cmd) {
+	case KVM_CHECK_EXTENSION:
+		return capability_value(arg);
+	case KVM_CREATE_VCPU:
+		return arg < VCPU_ID_MAX ? vcpu_create_fd(vm, arg) : -EINVAL;
+	case KVM_SET_TSS_ADDR:
+	case KVM_SET_IDENTITY_MAP_ADDR:
+		/* Where processors without unrestricted guests would borrow guest memory. */
+		return 0;
+	case KVM_SET_NR_MMU_PAGES:
+		return arg ? 0 : -EINVAL; /* tables are donated as needed, never recycled */
+	case KVM_ENABLE_CAP:
+		return -EINVAL; /* none that must be enabled is offered */
+	case KVM_SET_GSI_ROUTING:
+	case KVM_CREATE_IRQCHIP:
+		return -ENXIO; /* no interrupt controller in the kernel */
+	case KVM_GET_CLOCK:
+	case KVM_SET_CLOCK:
+		return vm_ioctl_clock(vm, cmd, (void __user *)arg);
+	}
+	return vm_ioctl_memory(vm, cmd, (void __user *)arg);
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vm_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = vm_release,
+	.llseek = noop_llseek,
+};
+
+/* -- Making ---------------------------------------------------------------- */
+
+static struct mullion_vm *vm_make(void)
+{
+	struct mullion_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	int ret = -ENOMEM;
+
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&vm->refs);
+	mutex_init(&vm->lock);
+	mutex_init(&vm->slots_lock);
+	spin_lock_init(&vm->mmu_lock);
+	spin_lock_init(&vm->coalesced_lock);
+	INIT_LIST_HEAD(&vm->ioeventfds);
+	INIT_LIST_HEAD(&vm->coalesced_zones);
+	vm->mm = current->mm;
+	vm->notifier.ops = &memory_notifier_ops;
+	clock_init(vm);
+	pool_init(&vm->pool);
+
+	vm->coalesced_ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vm->coalesced_ring)
+		goto free;
+	ret = memslots_init(vm);
+	if (ret)
+		goto free_ring;
+	ret = pool_found(&vm->pool);
+	if (ret)
+		goto free_slots;
+	/* Last: from here on vm_put() takes everything back. */
+	ret = mmu_notifier_register(&vm->notifier, vm->mm);
+	if (ret)
+		goto end;
+	admin_vm_made(vm->pool.vm);
+	return vm;
+
+end:
+	pool_end(&vm->pool);
+	pool_reclaim(&vm->pool);
+free_slots:
+	memslots_free(vm);
+free_ring:
+	free_page((unsigned long)vm->coalesced_ring);
+free:
+	kfree(vm);
+	return ERR_PTR(ret);
+}
+
+int vm_create_fd(void)
+{
+	struct mullion_vm *vm = vm_make();
+	int fd;
+
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	fd = anon_inode_getfd("kvm-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		vm_put(vm);
+	return fd;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A VM: what a VM file descriptor stands for. */
+#ifndef MULLION_VM_H
+#define MULLION_VM_H
+
+#include <linux/kref.h>
+#include <linux/kvm.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <mullion/abi.h>
+
+#include "donate.h"
+#include "slot_table.h"
+
+struct mullion_vcpu;
+
+#define MULLION_SLOTS_MAX 512
+#define MULLION_GFN_MAX (MULLION_MAX_GPA >> PAGE_SHIFT)
+
+/*
+ * Life: the VM's and its vCPUs' file descriptors hold references. When its creator's address
+ * space goes (which precedes the closing of files when a process is killed), the VM is ended:
+ * nothing is mapped or runs any more, its frames stay donated. With the last reference they are
+ * taken back.
+ *
+ * Locks, outermost first: lock; slots_lock; slots_srcu (read); mmu_lock. vcpu->mutex is outside
+ * all of them.
+ */
+struct mullion_vm {
+	struct kref refs;
+	struct mm_struct *mm; /* of the creator; held by `notifier` */
+	struct mmu_notifier notifier;
+	struct mullion_pool pool;
+	bool ended; /* set once, under lock: no call gets in any more */
+	bool gone;  /* set once, after that: nothing is mapped any more */
+
+	struct mutex lock; /* vcpus (writers), devices, clock */
+	u32 vcpu_count;
+	struct mullion_vcpu *vcpus[MULLION_MAX_VCPUS]; /* only ever added to */
+
+	struct mutex slots_lock; /* changes of `slots` and dirty logs */
+	struct srcu_struct slots_srcu;
+	struct slot_table __rcu *slots;
+
+	/* Mappings follow the creator's page tables: a fault notes invalidate_seq, looks the page
+	 * up and maps it under mmu_lock, unless an invalidation began meanwhile. */
+	spinlock_t mmu_lock;
+	unsigned long invalidate_seq;
+	unsigned int invalidating; /* ranges under way */
+	u64 invalidate_start, invalidate_end; /* hva, covering them all */
+
+	/* Devices answered in the kernel. */
+	struct list_head ioeventfds; /* see ioeventfd.c */
+	struct list_head coalesced_zones; /* see coalesced.c */
+	spinlock_t coalesced_lock;
+	struct kvm_coalesced_mmio_ring *coalesced_ring; /* a page, shared with user space */
+
+	u64 clock_tsc, clock_ns; /* the guest clock showed clock_ns at that host TSC; under lock */
+
+	/* The last TSC that was set, so that vCPUs set alike run alike; under lock. */
+	bool tsc_set;
+	u64 tsc_value, tsc_host, tsc_offset;
+};
+
+/* A new VM of the calling process. -> VM file descriptor or a negative error. */
+int vm_create_fd(void);
+
+void vm_get(struct mullion_vm *vm);
+void vm_put(struct mullion_vm *vm);
+
+/* Ends the VM now, for good: -EIO from all of its ioctls afterwards. May sleep. */
+void vm_end(struct mullion_vm *vm);
+
+/* -> 0 when the caller may use the VM, -EIO when it is not its creator's address space or the VM
+ * has ended. */
+int vm_check_caller(const struct mullion_vm *vm);
+
+/* Value of KVM_CHECK_EXTENSION for `cap`; 0 for what is not there. */
+long capability_value(long cap);
+
+#endif
