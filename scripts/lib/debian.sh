@@ -65,3 +65,32 @@ shared_libraries() {
 			--list "$root/$program" || die "$program: its libraries are incomplete"
 	done | sed -n "s#.* => $root/*\(.*\) (.*#\1#p" | sort -u
 }
+
+# download_packages DIR NAME[:ARCH]... : fetches packages, of amd64 or i386, without
+# installing them and without telling this system's apt of i386, and unpacks all of
+# them into DIR. Run "apt_private update" first.
+download_packages() {
+	local dir=$1 deb
+	shift
+	rm -rf "$dir" "$BUILD/apt/debs"
+	mkdir -p "$dir" "$BUILD/apt/debs"
+	(cd "$BUILD/apt/debs" && apt_private download "$@")
+	for deb in "$BUILD"/apt/debs/*.deb; do dpkg-deb -x "$deb" "$dir"; done
+	rm -rf "$BUILD/apt/debs"
+}
+
+# apt_private COMMAND... : apt-get with lists and a cache in $BUILD/apt, for amd64 and
+# i386. "update" may fail for one list of several: then a package is not found.
+apt_private() {
+	mkdir -p "$BUILD/apt/lists/partial" "$BUILD/apt/cache/archives/partial"
+	apt-get -q -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
+		-o APT::Architectures::=i386 -o "Dir::State::Lists=$BUILD/apt/lists" \
+		-o "Dir::Cache=$BUILD/apt/cache" -o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+# package_depends NAME:ARCH : the first package it depends on, as apt_private knows it.
+package_depends() {
+	apt-cache -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
+		-o APT::Architectures::=i386 -o "Dir::State::Lists=$BUILD/apt/lists" \
+		-o "Dir::Cache=$BUILD/apt/cache" depends "$1" | sed -n 's/^ *Depends: //p' | head -n 1
+}

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# GRUB's rescue CD reaches its prompt and takes a command.
+start rescue -cdrom /share/grub-rescue.iso -boot d
+wait_screen rescue 120 'grub> *$'
+for key in l s ret; do monitor rescue "sendkey $key" >/dev/null; done
+wait_screen rescue 60 '\(cd0?\)'
+screenshot rescue prompt

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# For tests that run in the service domain: guests started, watched and ended by name.
+# /share holds the guests' files; what /share/out holds afterwards is kept.
+
+# say TEXT... : a line of the test's report.
+say() { echo "$(cut -d ' ' -f 1 /proc/uptime) $*"; }
+
+# fail TEXT... : ends the test; shows the end of each guest's console and screen.
+fail() {
+	say "FAILED: $*"
+	for name in $GUESTS; do
+		echo "--- the end of $name's console"
+		tail -n 15 "/share/out/$name.console" 2>/dev/null
+		if running "$name"; then
+			echo "--- $name's text screen"
+			screen_text "$name" | grep -v '^ *$'
+			echo "--- $name's processor"
+			monitor "$name" "info registers" | head -n 12
+			screenshot "$name" failed
+		fi
+		echo "--- what $name's QEMU said"
+		cat "/share/out/$name.qemu" 2>/dev/null
+	done
+	exit 1
+}
+
+GUESTS=
+
+# start NAME ARGS... : a guest in the background with those further QEMU arguments.
+start() {
+	name=$1
+	shift
+	GUESTS="$GUESTS $name"
+	rm -f "/share/out/$name.console"
+	qemu-system-x86_64 -name "$name" -accel kvm -m 256 -display none -no-reboot \
+		-serial "file:/share/out/$name.console" \
+		-monitor "unix:/run/$name.monitor,server,nowait" "$@" \
+		>"/share/out/$name.qemu" 2>&1 </dev/null &
+	echo $! >"/run/$name.pid"
+	say "$name started"
+}
+
+pid_of() { cat "/run/$1.pid"; }
+running() { kill -0 "$(pid_of "$1")" 2>/dev/null; }
+
+# monitor NAME COMMAND : what QEMU's monitor answers.
+monitor() {
+	echo "$2" | socat -t 2 - "UNIX-CONNECT:/run/$1.monitor" 2>/dev/null |
+		tr -d '\r' | sed '1d'
+}
+
+# wait_for SECONDS NAME WHAT COMMAND... : until COMMAND succeeds.
+wait_for() {
+	end=$(($(cut -d . -f 1 /proc/uptime) + $1)) name=$2 what=$3
+	shift 3
+	until "$@"; do
+		if ! running "$name"; then
+			"$@" && break
+			fail "$name ended before $what"
+		fi
+		[ "$(cut -d . -f 1 /proc/uptime)" -lt "$end" ] || fail "$name: no $what in time"
+		sleep 0.5
+	done
+	say "$name: $what"
+}
+
+console_shows() { grep -qE "$2" "/share/out/$1.console" 2>/dev/null; }
+
+# wait_console NAME SECONDS REGEX
+wait_console() { wait_for "$2" "$1" "'$3' on its console" console_shows "$1" "$3"; }
+
+# screen_text NAME : the 80 by 25 characters of a VGA text screen.
+screen_text() {
+	rm -f /run/text
+	monitor "$1" "pmemsave 0xb8000 4000 /run/text" >/dev/null
+	[ -f /run/text ] || return 1
+	od -An -v -tu1 -w2 /run/text | awk '{
+		printf "%c", $1 < 32 || $1 > 126 ? 32 : $1
+		if (NR % 80 == 0) print "" }'
+}
+
+screen_shows() { screen_text "$1" | grep -qE "$2"; }
+
+# wait_screen NAME SECONDS REGEX : on its VGA text screen.
+wait_screen() { wait_for "$2" "$1" "'$3' on its screen" screen_shows "$1" "$3"; }
+
+# screenshot NAME LABEL : the screen as /share/out/NAME-LABEL.ppm.
+screenshot() {
+	monitor "$1" "screendump /share/out/$1-$2.ppm" >/dev/null
+}
+
+# ended NAME : waits for its QEMU's end and gives QEMU's status.
+ended() {
+	wait "$(pid_of "$1")"
+}
+
+stop() {
+	kill "$(pid_of "$1")"
+	ended "$1"
+	say "$1 stopped"
+}
+
+mkdir -p /share/out
