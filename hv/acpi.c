@@ -11,7 +11,8 @@
 #define MAX_TABLE_SIZE (1u << 20)
 #define MAX_TABLES 1024
 
-enum { /* RSDP, 5.2.5.3 */
+/* RSDP, 5.2.5.3. */
+enum {
 	RSDP_REVISION = 15,
 	RSDP_RSDT = 16,
 	RSDP_OLD_SIZE = 20,
@@ -20,12 +21,14 @@ enum { /* RSDP, 5.2.5.3 */
 	RSDP_SIZE = 36,
 };
 
-enum { /* header of every other table, 5.2.6 */
+/* Header of every other table, 5.2.6. */
+enum {
 	TABLE_LENGTH = 4,
 	TABLE_HEADER = 36,
 };
 
-enum { /* MADT, 5.2.12 */
+/* MADT, 5.2.12. */
+enum {
 	MADT_LAPIC_ADDRESS = 36,
 	MADT_ENTRIES = 44,
 
@@ -39,7 +42,8 @@ enum { /* MADT, 5.2.12 */
 	MADT_ENABLED = 1, /* flag */
 };
 
-enum { /* FADT, 5.2.9 */
+/* FADT, 5.2.9. */
+enum {
 	FADT_PM1A_EVENT = 56,
 	FADT_PM1A_CONTROL = 64,
 	FADT_PM1_EVENT_LENGTH = 88,
@@ -175,8 +179,8 @@ static void take_madt(struct acpi_info *info, const uint8_t *madt)
 		uint32_t size = madt[offset + 1];
 
 		if (size < 2 || size > length - offset) {
-			pr_warn("ACPI: the MADT's entry at offset %u has a wrong length, %u", offset,
-				size);
+			pr_warn("ACPI: the MADT's entry at offset %u has a wrong length, %u",
+				offset, size);
 			return;
 		}
 		madt_entry(info, madt + offset, size);
@@ -211,10 +215,10 @@ static void take_fadt(struct acpi_info *info, const uint8_t *fadt)
 		pr_warn("ACPI: the FADT is too short: %u bytes", length);
 		return;
 	}
-	info->pm1a_event = pm1_address(fadt, FADT_PM1A_EVENT, FADT_PM1_EVENT_LENGTH,
-				       FADT_X_PM1A_EVENT);
-	info->pm1a_control = pm1_address(fadt, FADT_PM1A_CONTROL, FADT_PM1_CONTROL_LENGTH,
-					 FADT_X_PM1A_CONTROL);
+	info->pm1a_event =
+		pm1_address(fadt, FADT_PM1A_EVENT, FADT_PM1_EVENT_LENGTH, FADT_X_PM1A_EVENT);
+	info->pm1a_control =
+		pm1_address(fadt, FADT_PM1A_CONTROL, FADT_PM1_CONTROL_LENGTH, FADT_X_PM1A_CONTROL);
 	if (length >= FADT_RESET_END && get32(fadt + FADT_FLAGS) & FADT_RESET_SUPPORTED) {
 		info->reset = address_at(fadt + FADT_RESET);
 		info->reset_value = fadt[FADT_RESET_VALUE];

@@ -14,8 +14,8 @@
 
 /* A generic address structure (ACPI 5.2.3.2). */
 struct acpi_address {
-	uint8_t space; /* enum acpi_space */
-	uint8_t width; /* bits */
+	uint8_t space;    /* enum acpi_space */
+	uint8_t width;    /* bits */
 	uint64_t address; /* 0: there is none */
 };
 
@@ -26,10 +26,10 @@ enum acpi_space {
 };
 
 struct acpi_info {
-	uint32_t processor_count; /* enabled ones; 0 without a sound MADT */
+	uint32_t processor_count;              /* enabled ones; 0 without a sound MADT */
 	uint32_t apic_id[ACPI_MAX_PROCESSORS]; /* in table order, each once */
-	uint64_t lapic_address; /* physical; 0 without a sound MADT */
-	struct acpi_address reset; /* address 0: not supported */
+	uint64_t lapic_address;                /* physical; 0 without a sound MADT */
+	struct acpi_address reset;             /* address 0: not supported */
 	uint8_t reset_value;
 	struct acpi_address pm1a_event, pm1a_control;
 };

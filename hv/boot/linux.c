@@ -63,7 +63,8 @@ static const char *check_kernel(struct plan *plan, const struct boot_info *info,
 	if (header->version < MIN_PROTOCOL) {
 		hv_snprintf(message, sizeof(message),
 			    "the kernel speaks boot protocol %u.%u; 2.12 (Linux 3.8) or later is "
-			    "needed", header->version >> 8, header->version & 0xffu);
+			    "needed",
+			    header->version >> 8, header->version & 0xffu);
 		return message;
 	}
 	if (!(header->loadflags & LOADED_HIGH) || !(header->xloadflags & XLF_KERNEL_64))
@@ -107,7 +108,7 @@ static bool is_initramfs(const uint8_t *data, uint64_t size)
 		{ 2, "\x1f\x8b" },         /* gzip */
 		{ 3, "BZh" },              /* bzip2 */
 		{ 3, "\x5d\x00\x00" },     /* LZMA */
-		{ 5, "\xfd" "7zXZ" },      /* xz */
+		{ 5, "\3757zXZ" },         /* xz */
 		{ 4, "\x89LZO" },          /* LZO */
 		{ 4, "\x02\x21\x4c\x18" }, /* LZ4 */
 		{ 4, "\x28\xb5\x2f\xfd" }, /* zstd */
@@ -152,8 +153,8 @@ static const char *too_little(const struct boot_info *info, const char *what, ui
 {
 	hv_snprintf(message, sizeof(message),
 		    "too little memory: %s needs %lu MiB in one piece below 4 GiB, and the machine "
-		    "has %lu MiB in all", what, (size + MIB - 1) / MIB,
-		    memmap_ram_bytes(&info->memmap) / MIB);
+		    "has %lu MiB in all",
+		    what, (size + MIB - 1) / MIB, memmap_ram_bytes(&info->memmap) / MIB);
 	return message;
 }
 
@@ -166,18 +167,16 @@ static const char *place_kernel(struct plan *plan, const struct boot_info *info)
 	const struct setup_header *header = &plan->header;
 	uint64_t file = plan->kernel.source.end - plan->kernel.source.start;
 	uint64_t size = page_up(header->init_size > file ? header->init_size : file);
+	const struct memmap_request elsewhere = {
+		.size = size,
+		.align = header->kernel_alignment,
+		.min = header->pref_address,
+		.limit = FOUR_GIB,
+	};
 	uint64_t start = header->pref_address;
 
 	if (!start || !memmap_is_ram(&info->memmap, start, start + size))
-		start = header->relocatable_kernel ?
-				memmap_find(&info->memmap,
-					    &(struct memmap_request){
-						    .size = size,
-						    .align = header->kernel_alignment,
-						    .min = header->pref_address,
-						    .limit = FOUR_GIB,
-					    }) :
-				0;
+		start = header->relocatable_kernel ? memmap_find(&info->memmap, &elsewhere) : 0;
 	if (!start)
 		return too_little(info, "the kernel", size);
 	plan->kernel.start = start;
@@ -225,19 +224,19 @@ static const char *place_zeropage(struct plan *plan, const struct boot_info *inf
 		plan->kernel.source,
 		plan->initrd.source,
 	};
-	const uint64_t size = sizeof(struct zeropage);
+	const struct memmap_request request = {
+		.size = sizeof(struct zeropage),
+		.align = PAGE,
+		.min = 16 * PAGE,
+		.limit = FOUR_GIB,
+		.avoid = avoid,
+		.avoid_count = sizeof(avoid) / sizeof(avoid[0]),
+	};
 
-	plan->zeropage.start = memmap_find(&info->memmap,
-					   &(struct memmap_request){
-						   .size = size,
-						   .align = PAGE,
-						   .min = 16 * PAGE,
-						   .limit = FOUR_GIB,
-						   .avoid = avoid,
-						   .avoid_count = sizeof(avoid) / sizeof(avoid[0]),
-					   });
-	plan->zeropage.end = plan->zeropage.start + size;
-	return plan->zeropage.start ? NULL : too_little(info, "Linux's boot information", size);
+	plan->zeropage.start = memmap_find(&info->memmap, &request);
+	plan->zeropage.end = plan->zeropage.start + request.size;
+	return plan->zeropage.start ? NULL :
+				      too_little(info, "Linux's boot information", request.size);
 }
 
 static void move(const struct piece *piece, physmap_fn *map)
@@ -265,7 +264,8 @@ const char *linux_load(struct linux_entry *entry, struct boot_info *info, physma
 		error = place_zeropage(&plan, info);
 	if (!error && !map(plan.kernel.start, plan.kernel.end - plan.kernel.start))
 		error = "the place for the kernel cannot be reached";
-	if (!error && plan.initrd.end && !map(plan.initrd.start, plan.initrd.end - plan.initrd.start))
+	if (!error && plan.initrd.end &&
+	    !map(plan.initrd.start, plan.initrd.end - plan.initrd.start))
 		error = "the place for the initramfs cannot be reached";
 	if (!error && !map(plan.zeropage.start, sizeof(struct zeropage)))
 		error = "the place for Linux's boot information cannot be reached";

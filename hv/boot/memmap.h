@@ -50,9 +50,9 @@ struct memmap {
 bool memmap_add(struct memmap *map, uint64_t start, uint64_t size, uint32_t type);
 
 struct memmap_request {
-	uint64_t size;               /* > 0 */
-	uint64_t align;              /* a power of two */
-	uint64_t min, limit;         /* the block lies in [min, limit) */
+	uint64_t size;                /* > 0 */
+	uint64_t align;               /* a power of two */
+	uint64_t min, limit;          /* the block lies in [min, limit) */
 	const struct memrange *avoid; /* and touches none of these */
 	uint32_t avoid_count;
 };

@@ -73,8 +73,9 @@ static const char *add_range(struct boot_info *info, const uint8_t *entry)
 	 * that E820 defines too, persistent memory (7) among them, go on to Linux. */
 	if (!type || (type > MEMMAP_UNUSABLE && type != 7))
 		type = MEMMAP_RESERVED;
-	return memmap_add(&info->memmap, get64(entry), get64(entry + 8), type) ? NULL :
-										 map_too_long;
+	if (!memmap_add(&info->memmap, get64(entry), get64(entry + 8), type))
+		return map_too_long;
+	return NULL;
 }
 
 /* Without a map: RAM from 0 and from 1 MiB, in KiB (mb1 3.3, mb2 3.6.4). */
@@ -182,8 +183,8 @@ static const char *mb1_modules(struct boot_info *info, const uint8_t *mbi, physm
 		count = BOOT_MAX_MODULES;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *module = map((uint64_t)get32(mbi + MB1_MODS_ADDR) +
-						    i * MB1_MODULE_SIZE, MB1_MODULE_SIZE);
+		uint64_t at = (uint64_t)get32(mbi + MB1_MODS_ADDR) + i * MB1_MODULE_SIZE;
+		const uint8_t *module = map(at, MB1_MODULE_SIZE);
 		const char *error;
 
 		if (!module)
@@ -290,15 +291,17 @@ static const char *mb2_tag(struct boot_info *info, const uint8_t *tag, uint32_t 
 {
 	/* The smallest that a tag must be for what is read from it below. */
 	static const uint8_t least[] = {
-		[MB2_MODULE] = 16, [MB2_MEMORY] = 16, [MB2_MMAP] = 16,
-		[MB2_FRAMEBUFFER] = 38, [MB2_EFI64] = 16, [MB2_EFI_MMAP] = 16,
+		[MB2_MODULE] = 16,      [MB2_MEMORY] = 16, [MB2_MMAP] = 16,
+		[MB2_FRAMEBUFFER] = 38, [MB2_EFI64] = 16,  [MB2_EFI_MMAP] = 16,
 	};
 	const char *text = (const char *)tag + MB2_TAG_HEADER;
 	uint32_t type = get32(tag);
 
-	if (type < sizeof(least) && size < least[type])
-		return type == MB2_FRAMEBUFFER ? NULL : /* that of a text screen is shorter */
-			       "the boot loader's information has a tag that is too short";
+	if (type < sizeof(least) && size < least[type]) {
+		if (type == MB2_FRAMEBUFFER) /* of a text screen */
+			return NULL;
+		return "the boot loader's information has a tag that is too short";
+	}
 	switch (type) {
 	case MB2_CMDLINE:
 		info->cmdline = keep_text(info, text, size - MB2_TAG_HEADER);
@@ -384,8 +387,7 @@ static const char *complete(struct boot_info *info, physmap_fn *map)
 
 	info->cmdline = skip_file_name(info->cmdline, with_file_name);
 	for (uint32_t i = 0; i < info->module_count; i++)
-		info->modules[i].cmdline = skip_file_name(info->modules[i].cmdline,
-							  with_file_name);
+		info->modules[i].cmdline = skip_file_name(info->modules[i].cmdline, with_file_name);
 	if (!info->memmap.count)
 		return "the boot loader gave no memory map";
 

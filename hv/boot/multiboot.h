@@ -11,13 +11,13 @@
 #include "hv/boot/physmap.h"
 
 #define BOOT_MAX_MODULES 8
-#define BOOT_TEXT_SIZE 8192    /* all command lines together */
+#define BOOT_TEXT_SIZE 8192     /* all command lines together */
 #define BOOT_EFI_MAP_SIZE 24576 /* 512 descriptors of 48 bytes */
-#define BOOT_RSDP_SIZE 36      /* of ACPI 2.0 and later */
+#define BOOT_RSDP_SIZE 36       /* of ACPI 2.0 and later */
 
 struct boot_module {
-	uint64_t start, end;  /* start <= end */
-	const char *cmdline;  /* without a file name; see multiboot_parse() */
+	uint64_t start, end; /* start <= end */
+	const char *cmdline; /* without a file name; see multiboot_parse() */
 };
 
 /* A linear framebuffer (Multiboot2 3.6.12). width == 0: there is none. */

@@ -29,7 +29,7 @@ struct options {
 	enum console_port console;
 	uint32_t baud;
 	enum log_level loglevel;
-	uint32_t reboot; /* seconds from a panic to a reset, or OPTIONS_NO_REBOOT */
+	uint32_t reboot;          /* seconds from a panic to a reset, or OPTIONS_NO_REBOOT */
 	uint32_t complaint_count; /* may exceed what is kept */
 	struct options_complaint complaints[OPTIONS_MAX_COMPLAINTS];
 };

@@ -105,8 +105,8 @@ static struct screen_info screen_of(const struct boot_info *info, physmap_fn *ma
 	screen.blue_pos = fb->blue_position;
 	if (fb->depth == 32) { /* the byte that is left */
 		screen.rsvd_size = 8;
-		screen.rsvd_pos = (uint8_t)(48 - fb->red_position - fb->green_position -
-					     fb->blue_position);
+		screen.rsvd_pos =
+			(uint8_t)(48 - fb->red_position - fb->green_position - fb->blue_position);
 	}
 	return screen;
 }
@@ -142,7 +142,7 @@ void zeropage_write(struct zeropage *page, uint32_t pa, const struct setup_heade
 	memcpy(&to, header, header_size < sizeof(to) ? header_size : sizeof(to));
 	to.type_of_loader = LOADER_UNDEFINED;
 	to.vid_mode = VIDEO_MODE_NORMAL;
-	to.loadflags &= (uint8_t)~(CAN_USE_HEAP | KEEP_SEGMENTS);
+	to.loadflags &= (uint8_t) ~(CAN_USE_HEAP | KEEP_SEGMENTS);
 	to.cmd_line_ptr = pa + (uint32_t)offsetof(struct zeropage, cmdline);
 	to.setup_data = 0;
 	page->params.hdr = to;

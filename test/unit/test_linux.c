@@ -153,8 +153,8 @@ static const struct zeropage *check_loaded(void)
 	assert_true(hdr.ramdisk_image + INITRD_SIZE - 1 <= header.initrd_addr_max);
 	assert_memory_equal(memory + hdr.ramdisk_image, "070701", 6);
 	assert_true(has_pattern(hdr.ramdisk_image, 6, INITRD_SIZE, 2));
-	assert_true(memmap_is_ram(&info.memmap, hdr.ramdisk_image,
-				  hdr.ramdisk_image + INITRD_SIZE));
+	assert_true(
+		memmap_is_ram(&info.memmap, hdr.ramdisk_image, hdr.ramdisk_image + INITRD_SIZE));
 	assert_false(overlap(hdr.ramdisk_image, INITRD_SIZE, entry.entry_pa, INIT_SIZE));
 	assert_false(overlap(hdr.ramdisk_image, INITRD_SIZE, entry.boot_params_pa, sizeof(*page)));
 	return page;

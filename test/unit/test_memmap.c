@@ -101,8 +101,8 @@ static void test_full(void **state)
 /* Against one type a page, kept in an array. */
 static void test_random(void **state)
 {
-	static const uint32_t types[] = { MEMMAP_RAM,	   MEMMAP_BOOT_SERVICES, MEMMAP_ACPI,
-					  MEMMAP_NVS,	   MEMMAP_RESERVED,	 MEMMAP_UNUSABLE,
+	static const uint32_t types[] = { MEMMAP_RAM, MEMMAP_BOOT_SERVICES, MEMMAP_ACPI,
+					  MEMMAP_NVS, MEMMAP_RESERVED,      MEMMAP_UNUSABLE,
 					  MEMMAP_ROOT };
 	int model[300]; /* an index into types, -1: nothing */
 
@@ -147,8 +147,9 @@ static uint64_t find(uint64_t size, uint64_t align, uint64_t min, uint64_t limit
 
 static void test_find(void **state)
 {
-	const struct memrange avoid[] = { { 0x90000, 0x98000 }, { 0x98000, 0xa0000 }, { 5, 5 },
-					  { 0x70000, 0x70001 } };
+	const struct memrange avoid[] = {
+		{ 0x90000, 0x98000 }, { 0x98000, 0xa0000 }, { 5, 5 }, { 0x70000, 0x70001 }
+	};
 
 	(void)state;
 	memmap_add(&map, 0, 0xa0000, MEMMAP_RAM);

@@ -63,11 +63,29 @@ static void test_values(void **state)
 static void test_complaints(void **state)
 {
 	static const char *const bad[] = {
-		"nosuch=1", "quiet", "=", "console", "console=", "console=com3", "loglevel",
-		"console=com1,9601", "console=com1,0", "console=com1,1", "console=com1,230400",
-		"console=com1,115200,8n1", "console=com1,99999999999999999999", "loglevel=",
-		"loglevel=debugx", "loglevel=debu", "reboot=", "reboot=-1", "reboot=3601",
-		"reboot=4294967296", "reboot=1s", "Console=com2", "console=com2=",
+		"nosuch=1",
+		"quiet",
+		"=",
+		"console",
+		"console=",
+		"console=com3",
+		"loglevel",
+		"console=com1,9601",
+		"console=com1,0",
+		"console=com1,1",
+		"console=com1,230400",
+		"console=com1,115200,8n1",
+		"console=com1,99999999999999999999",
+		"loglevel=",
+		"loglevel=debugx",
+		"loglevel=debu",
+		"reboot=",
+		"reboot=-1",
+		"reboot=3601",
+		"reboot=4294967296",
+		"reboot=1s",
+		"Console=com2",
+		"console=com2=",
 	};
 	const struct options defaults = parse("");
 
