@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tries /dev/kvm with guests of a few instructions: every exit that a device model lives on, once.
+ *
+ * Needs the KVM interface and nothing else: it passes on any KVM without an interrupt controller
+ * in the kernel, and is linked statically to run from an initramfs.
+ *	cc -static -o smoke smoke.c && ./smoke [TEST...]
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define RAM_SIZE (4u << 20)
+#define CODE 0x1000u /* guests' code and stack below it, in real mode */
+#define ROM 0xd0000u /* a read-only slot */
+#define ROM_SIZE 0x1000u
+#define HOLE 0xe0000u /* no slot: a device */
+
+static int failures;
+static const char *current_test;
+
+#define CHECK(condition, ...)                                                                      \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			printf("FAIL %s: line %d: %s: ", current_test, __LINE__, #condition);      \
+			printf(__VA_ARGS__);                                                       \
+			printf("\n");                                                              \
+			failures++;                                                                \
+			return;                                                                    \
+		}                                                                                  \
+	} while (0)
+
+static void die(const char *what)
+{
+	printf("FAIL %s: %s: %s\n", current_test ? current_test : "start", what, strerror(errno));
+	exit(1);
+}
+
+/* -- A machine ------------------------------------------------------------- */
+
+struct machine {
+	int vm, vcpu;
+	uint8_t *ram, *rom;
+	struct kvm_run *run;
+	size_t run_size;
+};
+
+static int kvm;
+
+static int call(int fd, unsigned long request, void *argument, const char *name)
+{
+	int ret = ioctl(fd, request, argument);
+
+	if (ret < 0)
+		die(name);
+	return ret;
+}
+#define CALL(fd, request, argument) call(fd, request, (void *)(argument), #request)
+
+static void set_slot(const struct machine *m, uint32_t slot, uint32_t flags, uint64_t gpa,
+		     uint64_t size, void *memory)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)memory,
+	};
+
+	CALL(m->vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static uint8_t *pages(size_t size)
+{
+	uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	return p;
+}
+
+/* A vCPU about to run `code` at 0:CODE in real mode. */
+static struct machine machine_make(const char *code, const char *end)
+{
+	struct machine m;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs = { .rip = CODE, .rsp = CODE, .rflags = 2 };
+
+	m.vm = CALL(kvm, KVM_CREATE_VM, 0);
+	m.ram = pages(RAM_SIZE);
+	m.rom = pages(ROM_SIZE);
+	memset(m.rom, 0x5a, ROM_SIZE);
+	set_slot(&m, 0, 0, 0, ROM, m.ram);
+	set_slot(&m, 1, KVM_MEM_READONLY, ROM, ROM_SIZE, m.rom);
+	set_slot(&m, 2, 0, 1u << 20, RAM_SIZE - (1u << 20), m.ram + (1u << 20));
+	memcpy(m.ram + CODE, code, (size_t)(end - code));
+
+	m.vcpu = CALL(m.vm, KVM_CREATE_VCPU, 0);
+	m.run_size = (size_t)CALL(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	m.run = mmap(NULL, m.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, m.vcpu, 0);
+	if (m.run == MAP_FAILED)
+		die("mmap of the vCPU");
+	CALL(m.vcpu, KVM_GET_SREGS, &sregs);
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	CALL(m.vcpu, KVM_SET_SREGS, &sregs);
+	CALL(m.vcpu, KVM_SET_REGS, &regs);
+	return m;
+}
+
+static void machine_end(struct machine *m)
+{
+	munmap(m->run, m->run_size);
+	close(m->vcpu);
+	close(m->vm);
+	munmap(m->ram, RAM_SIZE);
+	munmap(m->rom, ROM_SIZE);
+}
+
+/* -> the exit reason, or a negative error. */
+static int run(const struct machine *m)
+{
+	return ioctl(m->vcpu, KVM_RUN, 0) < 0 ? -errno : (int)m->run->exit_reason;
+}
+
+static void *io_data(const struct machine *m)
+{
+	return (uint8_t *)m->run + m->run->io.data_offset;
+}
+
+#define GUEST(name, text)                                                                          \
+	extern const char guest_##name[], guest_##name##_end[];                                    \
+	asm(".pushsection .rodata\n.code16\nguest_" #name ":\n" text "\nguest_" #name              \
+	    "_end:\n.code64\n.popsection")
+#define MACHINE(name) machine_make(guest_##name, guest_##name##_end)
+
+/* -- Tests ----------------------------------------------------------------- */
+
+GUEST(ports, "mov $0x42, %al\n out %al, $0x10\n in $0x11, %al\n mov %al, %bl\n"
+	     "mov $0x1234, %dx\n in %dx, %eax\n mov %eax, %ecx\n out %ax, %dx\n hlt");
+
+static void test_ports(void)
+{
+	struct machine m = MACHINE(ports);
+	struct kvm_regs regs;
+
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.direction == KVM_EXIT_IO_OUT, "%d",
+	      m.run->exit_reason);
+	CHECK(m.run->io.port == 0x10 && m.run->io.size == 1 && m.run->io.count == 1, "%x",
+	      m.run->io.port);
+	CHECK(*(uint8_t *)io_data(&m) == 0x42, "%x", *(uint8_t *)io_data(&m));
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.direction == KVM_EXIT_IO_IN, "%d",
+	      m.run->exit_reason);
+	*(uint8_t *)io_data(&m) = 0x99;
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.size == 4, "%d", m.run->exit_reason);
+	*(uint32_t *)io_data(&m) = 0xdeadbeef;
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.size == 2, "%d", m.run->exit_reason);
+	CHECK(*(uint16_t *)io_data(&m) == 0xbeef, "%x", *(uint16_t *)io_data(&m));
+	CHECK(run(&m) == KVM_EXIT_HLT, "%d", m.run->exit_reason);
+	CALL(m.vcpu, KVM_GET_REGS, &regs);
+	CHECK((regs.rbx & 0xff) == 0x99 && regs.rcx == 0xdeadbeef, "%llx %llx", regs.rbx, regs.rcx);
+	machine_end(&m);
+}
+
+GUEST(mmio, "mov $0xe000, %ax\n mov %ax, %ds\n movb $0x77, 0x10\n movl $0x12345678, 0x20\n"
+	    "mov 0x30, %ebx\n mov $0xd000, %ax\n mov %ax, %ds\n mov 0, %cl\n movb $1, 8\n hlt");
+
+static void test_mmio(void)
+{
+	struct machine m = MACHINE(mmio);
+	struct kvm_regs regs;
+
+	CHECK(run(&m) == KVM_EXIT_MMIO && m.run->mmio.is_write, "%d", m.run->exit_reason);
+	CHECK(m.run->mmio.phys_addr == HOLE + 0x10 && m.run->mmio.len == 1 &&
+		      m.run->mmio.data[0] == 0x77, "%llx", m.run->mmio.phys_addr);
+	CHECK(run(&m) == KVM_EXIT_MMIO && m.run->mmio.len == 4, "%d", m.run->exit_reason);
+	CHECK(*(uint32_t *)m.run->mmio.data == 0x12345678, "%x", *(uint32_t *)m.run->mmio.data);
+	CHECK(run(&m) == KVM_EXIT_MMIO && !m.run->mmio.is_write, "%d", m.run->exit_reason);
+	*(uint32_t *)m.run->mmio.data = 0xcafef00d;
+	/* ROM reads as memory, and writes to it are a device's. */
+	CHECK(run(&m) == KVM_EXIT_MMIO && m.run->mmio.is_write, "%d", m.run->exit_reason);
+	CHECK(m.run->mmio.phys_addr == ROM + 8, "%llx", m.run->mmio.phys_addr);
+	CHECK(run(&m) == KVM_EXIT_HLT, "%d", m.run->exit_reason);
+	CALL(m.vcpu, KVM_GET_REGS, &regs);
+	CHECK(regs.rbx == 0xcafef00d && (regs.rcx & 0xff) == 0x5a, "%llx %llx", regs.rbx, regs.rcx);
+	machine_end(&m);
+}
+
+GUEST(strings, "cld\n mov $0x60, %dx\n mov $5, %cx\n mov $0x2000, %si\n rep outsb\n"
+	       "mov $3, %cx\n mov $0x3000, %di\n rep insw\n hlt");
+
+static void test_strings(void)
+{
+	struct machine m = MACHINE(strings);
+	unsigned int got = 0, given = 0;
+	uint8_t text[5];
+	int reason;
+
+	memcpy(m.ram + 0x2000, "hello", 5);
+	while ((reason = run(&m)) == KVM_EXIT_IO) {
+		uint32_t i;
+
+		CHECK(m.run->io.port == 0x60, "%x", m.run->io.port);
+		for (i = 0; i < m.run->io.count; i++) {
+			if (m.run->io.direction == KVM_EXIT_IO_OUT && got < sizeof(text))
+				text[got++] = ((uint8_t *)io_data(&m))[i];
+			else
+				((uint16_t *)io_data(&m))[i] = (uint16_t)(0x1111 * ++given);
+		}
+	}
+	CHECK(reason == KVM_EXIT_HLT, "%d", reason);
+	CHECK(got == 5 && !memcmp(text, "hello", 5), "%.5s", text);
+	CHECK(given == 3 && !memcmp(m.ram + 0x3000, "\x11\x11\x22\x22\x33\x33", 6), "%u", given);
+	machine_end(&m);
+}
+
+GUEST(irq, "out %al, $1\n cli\n out %al, $2\n sti\n nop\n out %al, $3\n 1: jmp 1b\n"
+	   ".org guest_irq + 0x100\n out %al, $4\n iret\n .org guest_irq + 0x200\n out %al, $5\n hlt");
+
+static void test_interrupts(void)
+{
+	struct machine m = MACHINE(irq);
+	struct kvm_interrupt irq = { .irq = 0x20 };
+	uint16_t *vectors;
+
+	vectors = (uint16_t *)m.ram;
+	vectors[2 * 0x20] = CODE + 0x100;
+	vectors[2 * 2] = CODE + 0x200;
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.port == 1, "%d", m.run->exit_reason);
+	CHECK(!m.run->if_flag && !m.run->ready_for_interrupt_injection, "if=%d", m.run->if_flag);
+	m.run->request_interrupt_window = 1;
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.port == 2, "%d", m.run->exit_reason);
+	CHECK(run(&m) == KVM_EXIT_IRQ_WINDOW_OPEN, "%d port %x", m.run->exit_reason,
+	      m.run->io.port);
+	CHECK(m.run->if_flag && m.run->ready_for_interrupt_injection, "if=%d", m.run->if_flag);
+	m.run->request_interrupt_window = 0;
+	CALL(m.vcpu, KVM_INTERRUPT, &irq);
+	CHECK(ioctl(m.vcpu, KVM_INTERRUPT, &irq) < 0 && errno == EEXIST, "%d", errno);
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.port == 4, "%d port %x", m.run->exit_reason,
+	      m.run->io.port);
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.port == 3, "%d port %x", m.run->exit_reason,
+	      m.run->io.port);
+	CALL(m.vcpu, KVM_NMI, 0);
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.port == 5, "%d port %x", m.run->exit_reason,
+	      m.run->io.port);
+	CHECK(run(&m) == KVM_EXIT_HLT, "%d", m.run->exit_reason);
+	machine_end(&m);
+}
+
+GUEST(loop, "1: incl 0x4000\n jmp 1b");
+
+static pthread_t runner;
+static volatile bool stop_kicking;
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void *kick(void *argument)
+{
+	(void)argument;
+	while (!stop_kicking) {
+		usleep(20000);
+		pthread_kill(runner, SIGUSR1);
+	}
+	return NULL;
+}
+
+static void test_signals(void)
+{
+	struct machine m = MACHINE(loop);
+	struct sigaction action = { .sa_handler = on_signal };
+	volatile uint32_t *counter = (uint32_t *)(m.ram + 0x4000);
+	pthread_t kicker;
+	uint32_t before;
+	int reason;
+
+	sigaction(SIGUSR1, &action, NULL);
+	m.run->immediate_exit = 1;
+	CHECK((reason = run(&m)) == -EINTR, "%d", reason);
+	CHECK(*counter == 0, "%u", *counter);
+	m.run->immediate_exit = 0;
+	runner = pthread_self();
+	stop_kicking = false;
+	if (pthread_create(&kicker, NULL, kick, NULL))
+		die("pthread_create");
+	reason = run(&m);
+	before = *counter;
+	CHECK(reason == -EINTR && before > 0, "%d %u", reason, before);
+	/* Memory that user space gives up reads as zero afterwards, in the guest too. */
+	if (madvise(m.ram, RAM_SIZE, MADV_DONTNEED))
+		die("madvise");
+	memcpy(m.ram + CODE, guest_loop, (size_t)(guest_loop_end - guest_loop));
+	*counter = 0x80000000;
+	reason = run(&m);
+	CHECK(reason == -EINTR && *counter > 0x80000000, "%d %x", reason, *counter);
+	stop_kicking = true;
+	pthread_join(kicker, NULL);
+	machine_end(&m);
+}
+
+GUEST(dirty, "movb $1, 0x5000\n out %al, $1\n movb $2, 0x5001\n movb $3, 0x7000\n hlt");
+
+static void test_dirty_log(void)
+{
+	struct machine m = MACHINE(dirty);
+	uint64_t bitmap[ROM / 4096 / 64 + 1] = { 0 };
+	struct kvm_dirty_log log = { .slot = 0, .dirty_bitmap = bitmap };
+
+	CHECK(ioctl(m.vm, KVM_GET_DIRTY_LOG, &log) < 0 && errno == ENOENT, "%d", errno);
+	set_slot(&m, 0, KVM_MEM_LOG_DIRTY_PAGES, 0, ROM, m.ram);
+	CHECK(run(&m) == KVM_EXIT_IO, "%d", m.run->exit_reason);
+	CALL(m.vm, KVM_GET_DIRTY_LOG, &log);
+	CHECK(bitmap[0] == 1u << 5, "%lx", (unsigned long)bitmap[0]);
+	CALL(m.vm, KVM_GET_DIRTY_LOG, &log);
+	CHECK(bitmap[0] == 0, "%lx", (unsigned long)bitmap[0]);
+	CHECK(run(&m) == KVM_EXIT_HLT, "%d", m.run->exit_reason);
+	CALL(m.vm, KVM_GET_DIRTY_LOG, &log);
+	CHECK(bitmap[0] == (1u << 5 | 1u << 7), "%lx", (unsigned long)bitmap[0]);
+	CHECK(m.ram[0x5001] == 2 && m.ram[0x7000] == 3, "%d", m.ram[0x5001]);
+	machine_end(&m);
+}
+
+GUEST(notify, "mov $0xe000, %ax\n mov %ax, %ds\n movw $7, 0x40\n movb $8, 0x80\n"
+	      "movb $9, 0x81\n movb $1, 0x90\n hlt");
+
+static void test_in_kernel_writes(void)
+{
+	struct machine m = MACHINE(notify);
+	struct kvm_ioeventfd notify = { .addr = HOLE + 0x40, .len = 2 };
+	struct kvm_coalesced_mmio_zone zone = { .addr = HOLE + 0x80, .size = 2 };
+	const struct kvm_coalesced_mmio_ring *ring;
+	uint64_t count;
+
+	notify.fd = eventfd(0, EFD_NONBLOCK);
+	CALL(m.vm, KVM_IOEVENTFD, &notify);
+	CHECK(ioctl(m.vm, KVM_IOEVENTFD, &notify) < 0 && errno == EEXIST, "%d", errno);
+	CALL(m.vm, KVM_REGISTER_COALESCED_MMIO, &zone);
+	CHECK(run(&m) == KVM_EXIT_MMIO && m.run->mmio.phys_addr == HOLE + 0x90, "%d %llx",
+	      m.run->exit_reason, m.run->mmio.phys_addr);
+	CHECK(read(notify.fd, &count, 8) == 8 && count == 1, "%ld", (long)count);
+	ring = (const void *)((uint8_t *)m.run + 4096 * ioctl(kvm, KVM_CHECK_EXTENSION,
+							      KVM_CAP_COALESCED_MMIO));
+	CHECK(ring->first == 0 && ring->last == 2, "%u", ring->last);
+	CHECK(ring->coalesced_mmio[1].phys_addr == HOLE + 0x81 &&
+		      ring->coalesced_mmio[1].data[0] == 9,
+	      "%llx", ring->coalesced_mmio[1].phys_addr);
+	CHECK(run(&m) == KVM_EXIT_HLT, "%d", m.run->exit_reason);
+	notify.flags = KVM_IOEVENTFD_FLAG_DEASSIGN;
+	CALL(m.vm, KVM_IOEVENTFD, &notify);
+	close(notify.fd);
+	machine_end(&m);
+}
+
+GUEST(halt, "hlt\n mov %cr8, %eax\n hlt");
+
+/* Whatever is offered can be read, and written back, and reads the same again. */
+static void test_state(void)
+{
+	struct machine m = MACHINE(halt);
+	struct kvm_msr_list *list = calloc(1, sizeof(*list) + 1000 * 4);
+	struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + 1000 * sizeof(struct kvm_msr_entry));
+	struct kvm_regs regs, regs_again;
+	struct kvm_sregs sregs, sregs_again;
+	struct kvm_xsave xsave;
+	struct kvm_xcrs xcrs;
+	struct kvm_vcpu_events events;
+	struct kvm_debugregs debugregs;
+	uint32_t i;
+	int done;
+
+	CHECK(ioctl(kvm, KVM_GET_MSR_INDEX_LIST, list) < 0 && errno == E2BIG, "%d", errno);
+	CALL(kvm, KVM_GET_MSR_INDEX_LIST, list);
+	for (i = 0; i < list->nmsrs; i++) {
+		msrs->nmsrs = 1;
+		msrs->entries[0].index = list->indices[i];
+		done = ioctl(m.vcpu, KVM_GET_MSRS, msrs);
+		CHECK(done == 1, "get MSR %x: %d", list->indices[i], done);
+		done = ioctl(m.vcpu, KVM_SET_MSRS, msrs);
+		CHECK(done == 1, "set MSR %x to %llx: %d", list->indices[i],
+		      msrs->entries[0].data, done);
+	}
+	CALL(m.vcpu, KVM_GET_REGS, &regs);
+	CALL(m.vcpu, KVM_GET_SREGS, &sregs);
+	CALL(m.vcpu, KVM_GET_XSAVE, &xsave);
+	CALL(m.vcpu, KVM_GET_XCRS, &xcrs);
+	CALL(m.vcpu, KVM_GET_VCPU_EVENTS, &events);
+	CALL(m.vcpu, KVM_GET_DEBUGREGS, &debugregs);
+	regs.r15 = 0x123456789abcdef0;
+	CALL(m.vcpu, KVM_SET_REGS, &regs);
+	CALL(m.vcpu, KVM_SET_SREGS, &sregs);
+	CALL(m.vcpu, KVM_SET_XSAVE, &xsave);
+	CALL(m.vcpu, KVM_SET_XCRS, &xcrs);
+	CALL(m.vcpu, KVM_SET_VCPU_EVENTS, &events);
+	CALL(m.vcpu, KVM_SET_DEBUGREGS, &debugregs);
+	CHECK(run(&m) == KVM_EXIT_HLT, "%d", m.run->exit_reason);
+	CALL(m.vcpu, KVM_GET_REGS, &regs_again);
+	CALL(m.vcpu, KVM_GET_SREGS, &sregs_again);
+	regs.rip++; /* the HLT */
+	CHECK(!memcmp(&regs, &regs_again, sizeof(regs)), "rip %llx r15 %llx rflags %llx",
+	      regs_again.rip, regs_again.r15, regs_again.rflags);
+	CHECK(!memcmp(&sregs, &sregs_again, sizeof(sregs)), "cr0 %llx %llx cs %x %x", sregs.cr0,
+	      sregs_again.cr0, *(int *)&sregs.cs.type, *(int *)&sregs_again.cs.type);
+	sregs.cr0 |= 1ull << 40;
+	CHECK(ioctl(m.vcpu, KVM_SET_SREGS, &sregs) < 0 && errno == EINVAL, "%d", errno);
+	free(list);
+	free(msrs);
+	machine_end(&m);
+}
+
+GUEST(crash, "lidt 0x6000\n int $3");
+
+static void test_shutdown(void)
+{
+	struct machine m = MACHINE(crash);
+
+	/* An IDT with limit 0: nothing can be delivered. */
+	CHECK(run(&m) == KVM_EXIT_SHUTDOWN, "%d", m.run->exit_reason);
+	machine_end(&m);
+}
+
+static void test_many(void)
+{
+	for (int i = 0; i < 20; i++) {
+		struct machine m = MACHINE(halt);
+
+		CHECK(run(&m) == KVM_EXIT_HLT, "round %d: %d", i, m.run->exit_reason);
+		machine_end(&m);
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*test)(void);
+} tests[] = {
+	{ "ports", test_ports },	   { "mmio", test_mmio },
+	{ "strings", test_strings },	   { "interrupts", test_interrupts },
+	{ "signals", test_signals },	   { "dirty-log", test_dirty_log },
+	{ "state", test_state },	   { "in-kernel-writes", test_in_kernel_writes },
+	{ "shutdown", test_shutdown },	   { "many", test_many },
+};
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(name, argv[i]))
+			return true;
+	return argc == 1;
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IONBF, 0);
+	kvm = open("/dev/kvm", O_RDWR);
+	if (kvm < 0)
+		die("/dev/kvm");
+	if (CALL(kvm, KVM_GET_API_VERSION, 0) != 12)
+		die("API version is not 12");
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		int before = failures;
+
+		if (!wanted(tests[i].name, argc, argv))
+			continue;
+		current_test = tests[i].name;
+		tests[i].test();
+		if (failures == before)
+			printf("ok %s\n", current_test);
+	}
+	printf("%d failures\n", failures);
+	return failures != 0;
+}
