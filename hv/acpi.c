@@ -143,8 +143,7 @@ static void add_processor(struct acpi_info *info, uint32_t apic_id)
 		if (info->apic_id[i] == apic_id)
 			return;
 	if (info->processor_count == ACPI_MAX_PROCESSORS) {
-		pr_warn("ACPI: processor with APIC ID %u left out: %u are the most", apic_id,
-			ACPI_MAX_PROCESSORS);
+		info->processors_dropped++;
 		return;
 	}
 	info->apic_id[info->processor_count++] = apic_id;
@@ -263,5 +262,8 @@ const char *acpi_parse(struct acpi_info *info, const void *rsdp, size_t size, ph
 	if (!madt)
 		return "no sound ACPI processor table (MADT)";
 	take_madt(info, madt);
+	if (info->processors_dropped)
+		pr_warn("ACPI: %u processors left out: %u are the most", info->processors_dropped,
+			ACPI_MAX_PROCESSORS);
 	return NULL;
 }

@@ -28,6 +28,7 @@ enum acpi_space {
 struct acpi_info {
 	uint32_t processor_count;              /* enabled ones; 0 without a sound MADT */
 	uint32_t apic_id[ACPI_MAX_PROCESSORS]; /* in table order, each once */
+	uint32_t processors_dropped;           /* entries beyond ACPI_MAX_PROCESSORS */
 	uint64_t lapic_address;                /* physical; 0 without a sound MADT */
 	struct acpi_address reset;             /* address 0: not supported */
 	uint8_t reset_value;

@@ -21,7 +21,8 @@ enum uart_register {
 #define LCR_8N1 0x03
 #define LCR_DLAB 0x80
 #define MCR_DTR_RTS 0x03
-#define LSR_TRANSMITTER_EMPTY 0x20
+#define LSR_DATA_TAKEN 0x20 /* there is room for a byte */
+#define LSR_IDLE 0x40       /* the last byte has left the wire */
 #define LSR_NO_UART 0xff
 
 /* A byte takes 0.1 ms at 115200 baud and a port read about 1 us: even at 1200
@@ -29,6 +30,16 @@ enum uart_register {
 #define MAX_POLLS 200000
 
 static uint16_t uart; /* first port, 0: none */
+
+/* Waits for a bit of the line status; a UART that keeps one waiting is given up. */
+static void wait_for(uint8_t bit)
+{
+	for (int polls = 0; uart && !(inb(uart + UART_LSR) & bit); polls++) {
+		if (polls == MAX_POLLS)
+			uart = 0;
+		cpu_relax();
+	}
+}
 
 void console_early_init(void)
 {
@@ -44,6 +55,7 @@ void console_set(enum console_port port, uint32_t baud)
 	};
 	uint16_t divisor = (uint16_t)(115200 / baud);
 
+	wait_for(LSR_IDLE); /* what was written under the old settings */
 	uart = first_port[port];
 	if (!uart)
 		return;
@@ -62,11 +74,7 @@ void console_set(enum console_port port, uint32_t baud)
 
 static void put(char c)
 {
-	for (int polls = 0; uart && !(inb(uart + UART_LSR) & LSR_TRANSMITTER_EMPTY); polls++) {
-		if (polls == MAX_POLLS)
-			uart = 0;
-		cpu_relax();
-	}
+	wait_for(LSR_DATA_TAKEN);
 	if (uart)
 		outb(uart + UART_DATA, (uint8_t)c);
 }
