@@ -67,6 +67,9 @@ static _Noreturn void boot_without_us(const char *missing)
 
 	pr_err("Mullion cannot run here, this processor lacks: %s. Booting Linux without it.",
 	       missing);
+	/* The code that starts Linux is still running while Linux is put into place. */
+	memmap_add(&boot.memmap, (uint64_t)image_start, (uint64_t)(image_end - image_start),
+		   MEMMAP_ROOT);
 	load_linux(&entry);
 	linux_start_native(entry.entry_pa, entry.boot_params_pa);
 }
