@@ -82,9 +82,14 @@ static long get_owner(void __user *arg)
 /* Root mode writes whole pages; user space gets the structures on them. */
 static long get_info(void __user *arg, void *page)
 {
-	long ret = mullion_hypercall(MULLION_HC_INFO, virt_to_phys(page), 0, 0, 0, 0);
+	struct mullion_admin_info __user *info = arg;
+	u64 first;
+	long ret;
 
-	if (!ret && copy_to_user(arg, page, sizeof(struct mullion_info)))
+	if (get_user(first, &info->first))
+		return -EFAULT;
+	ret = mullion_hypercall(MULLION_HC_INFO, virt_to_phys(page), first, 0, 0, 0);
+	if (!ret && copy_to_user(&info->info, page, sizeof(info->info)))
 		ret = -EFAULT;
 	return ret;
 }

@@ -24,13 +24,19 @@
 
 struct mullion_admin_version {
 	uint32_t admin; /* MULLION_ADMIN_VERSION that the module was built with */
-	uint32_t abi;	/* MULLION_ABI_VERSION that it was built with */
+	uint32_t abi;   /* MULLION_ABI_VERSION that it was built with */
+};
+
+/* The machine, and a part of its VMs. */
+struct mullion_admin_info {
+	uint64_t first;           /* in: list the VMs from this identifier on */
+	struct mullion_info info; /* out */
 };
 
 /* Exit counters of one vCPU. */
 struct mullion_admin_stat {
-	uint32_t vm;		       /* in: identifier, or MULLION_SERVICE_VM */
-	uint32_t index;		       /* in: vCPU, or for the service domain the processor */
+	uint32_t vm;                   /* in: identifier, or MULLION_SERVICE_VM */
+	uint32_t index;                /* in: vCPU, or for the service domain the processor */
 	struct mullion_vcpu_stat stat; /* out */
 };
 
@@ -46,7 +52,7 @@ struct mullion_admin_owner {
 /* The first request to make: it keeps its number and layout in all versions. */
 #define MULLION_ADMIN_GET_VERSION _IOR(MULLION_ADMIN_MAGIC, 0, struct mullion_admin_version)
 
-#define MULLION_ADMIN_INFO _IOR(MULLION_ADMIN_MAGIC, 1, struct mullion_info)
+#define MULLION_ADMIN_INFO _IOWR(MULLION_ADMIN_MAGIC, 1, struct mullion_admin_info)
 
 /* In: `next`, the position to read from; the rest is ignored. Out: all of it.
  * So a zeroed structure passed again and again reads the log from its oldest
@@ -60,6 +66,8 @@ struct mullion_admin_owner {
 #define MULLION_ADMIN_OWNER _IOWR(MULLION_ADMIN_MAGIC, 4, struct mullion_admin_owner)
 
 MULLION_ASSERT(sizeof(struct mullion_admin_version) == 8);
+MULLION_ASSERT(offsetof(struct mullion_admin_info, info) == 8);
+MULLION_ASSERT(sizeof(struct mullion_admin_info) == 8 + sizeof(struct mullion_info));
 MULLION_ASSERT(offsetof(struct mullion_admin_stat, stat) == 8);
 MULLION_ASSERT(sizeof(struct mullion_admin_stat) == 8 + sizeof(struct mullion_vcpu_stat));
 MULLION_ASSERT(sizeof(struct mullion_admin_owner) == 24);
