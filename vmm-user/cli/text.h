@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TEXT_SIZE_MAX 16
+#define TEXT_SIZE_MAX 32
 
 /* A number of bytes as "0", "512 KiB", "1.5 GiB": exact below 1 MiB if it is a multiple of 1 KiB,
  * else to a tenth. -> buf. */
