@@ -335,6 +335,8 @@ const struct msr_row msr_rows[] = {
 	{ MSR_FS_BASE, 2, .flags = MSR_HOST, .get = get_segment_base, .set = set_segment_base },
 	{ MSR_KERNEL_GS_BASE, RUN_MSR(kernel_gs_base), .flags = MSR_LISTED },
 	{ MSR_TSC_AUX, RUN_MSR(tsc_aux), .flags = MSR_LISTED, .present = has_rdtscp },
+	{ MSR_K7_EVNTSEL0, 4, .flags = MSR_QUIET }, /* no counters below a guest */
+	{ MSR_K7_PERFCTR0, 4, .flags = MSR_QUIET },
 	{ MSR_AMD64_SYSCFG, .flags = MSR_QUIET },
 	{ MSR_K7_HWCR, OWN(hwcr), .flags = MSR_LISTED, .set = set_hwcr },
 	{ MSR_AMD64_NB_CFG, .flags = MSR_QUIET },
