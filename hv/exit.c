@@ -43,6 +43,13 @@ static const uint8_t stat_of[] = {
 };
 _Static_assert(ARRAY_SIZE(stat_of) == EXIT_UNKNOWN + 1, "every kind of exit is counted");
 
+/*
+ * Exits that root mode answers before the guest's turn ends all the same. Exceptions that
+ * raise each other in their delivery come before interrupts: without a bound a guest could
+ * keep the processor for ever.
+ */
+#define TURN_EXITS_MAX 1024
+
 static void skip_insn(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind)
 {
 	struct insn insn;
@@ -161,9 +168,15 @@ static void guest_refused(struct vcpu *v, const struct vm_exit *x)
 {
 	struct mullion_exit *e = &v->run->exit;
 
-	pr_warn("vm %u vcpu %u: the processor refused the state (exit code %lx)", v->vm->id,
-		v->index, x->code);
-	vendor->dump(v);
+	if (log_budget()) {
+		pr_warn("vm %u vcpu %u: the processor refused the state (exit code %lx)",
+			v->vm->id, v->index, x->code);
+		vendor->dump(v);
+	}
+	/* The exit may have stored anything in the control block (QEMU's software processor
+	 * stores root mode's registers), so only new state makes this vCPU run again. */
+	vcpu_renew(v);
+	v->shutdown = true;
 	e->fail.code = x->code;
 	e->fail.info[0] = x->info[0];
 	e->fail.info[1] = x->info[1];
@@ -172,7 +185,8 @@ static void guest_refused(struct vcpu *v, const struct vm_exit *x)
 
 static void guest_shutdown(struct vcpu *v, const struct vm_exit *x)
 {
-	report_shutdown(v, "triple fault");
+	if (log_budget())
+		report_shutdown(v, "triple fault");
 	v->shutdown = true;
 	exit_leave(v, x, MULLION_EXIT_SHUTDOWN, 0);
 }
@@ -227,8 +241,9 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 		guest_refused(v, x);
 		break;
 	default:
-		pr_warn("vm %u vcpu %u: unexpected exit, code %lx info %lx %lx rip %lx", v->vm->id,
-			v->index, x->code, x->info[0], x->info[1], x->rip);
+		if (log_budget())
+			pr_warn("vm %u vcpu %u: unexpected exit, info %lx %lx rip %lx", v->vm->id,
+				v->index, x->info[0], x->info[1], x->rip);
 		guest_refused(v, x);
 	}
 }
@@ -238,8 +253,9 @@ static void service_nested_fault(struct vcpu *v, const struct vm_exit *x)
 {
 	if (smp_apic_write(v, x) || service_fault(gpa(x->memory.gpa)))
 		return;
-	pr_warn("service domain: access to %lx, which is not its own, at rip %lx", x->memory.gpa,
-		x->rip);
+	if (log_budget())
+		pr_warn("service domain: access to %lx, which is not its own, at rip %lx",
+			x->memory.gpa, x->rip);
 	vcpu_inject_exception(v, EXC_GP, 0);
 }
 
@@ -283,8 +299,9 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 		vendor->dump(v);
 		service_end(v, "the processor refused its state");
 	default:
-		pr_warn("service domain: unexpected exit, code %lx info %lx %lx rip %lx", x->code,
-			x->info[0], x->info[1], x->rip);
+		if (log_budget())
+			pr_warn("service domain: unexpected exit, code %lx info %lx %lx rip %lx",
+				x->code, x->info[0], x->info[1], x->rip);
 		vcpu_inject_exception(v, EXC_UD, 0);
 	}
 }
@@ -325,4 +342,6 @@ void exit_handle(struct vcpu *v, const struct vm_exit *x)
 		guest_shutdown(v, x);
 	else if (is_wanted_by_debugger(v))
 		guest_debug(v, x);
+	else if (!v->is_service && ++v->turn_exits == TURN_EXITS_MAX)
+		exit_leave(v, x, MULLION_EXIT_INTERRUPT, 0);
 }

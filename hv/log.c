@@ -4,6 +4,10 @@
 #include "hv/lib/string.h"
 #include "hv/print.h"
 #include "hv/spinlock.h"
+#include "hv/x86.h"
+
+/* About a second; the TSC is not calibrated. */
+#define TICKS_PER_MESSAGE (1ull << 31)
 
 static enum log_level console_level = LOG_INFO;
 
@@ -56,6 +60,23 @@ void log_print(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	log_vprint(level, format, args);
 	va_end(args);
+}
+
+bool log_budget(void)
+{
+	static uint64_t budget = LOG_BURST, refilled;
+	uint64_t now = rdtsc();
+	bool granted;
+
+	spin_lock(&lock);
+	if (now - refilled >= TICKS_PER_MESSAGE) {
+		budget = min(budget + (now - refilled) / TICKS_PER_MESSAGE, (uint64_t)LOG_BURST);
+		refilled = now;
+	}
+	granted = budget > 0;
+	budget -= granted;
+	spin_unlock(&lock);
+	return granted;
 }
 
 size_t log_read(uint64_t position, char *buf, size_t size, uint64_t *first)

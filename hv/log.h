@@ -7,6 +7,7 @@
 #define HV_LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,11 @@ void log_vprint(enum log_level level, const char *format, va_list args)
 #define pr_warn(...) log_print(LOG_WARN, __VA_ARGS__)
 #define pr_info(...) log_print(LOG_INFO, __VA_ARGS__)
 #define pr_debug(...) log_print(LOG_DEBUG, __VA_ARGS__)
+
+/* For messages that guests or the service domain can cause at will: true for a burst of
+ * LOG_BURST, and then for about one in a second. */
+#define LOG_BURST 32
+bool log_budget(void);
 
 /*
  * Copies up to `size` bytes of the log to `buf`, starting with byte `position`

@@ -147,7 +147,7 @@ static enum answer service_access(struct vcpu *v, uint32_t index, bool write, ui
 	}
 	if (trap->rule == RULE_APIC && !((now ^ *value) & PT_ADDRESS))
 		return wrmsr_safe(index, *value) ? ANSWERED : FAULT;
-	if (now != *value)
+	if (now != *value && log_budget())
 		pr_warn("service domain: write of %lx to MSR %x ignored", *value, index);
 	return ANSWERED;
 }

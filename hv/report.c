@@ -11,19 +11,20 @@
 
 #define DUMP_BYTES 16
 
-static void dump_bytes(const char *what, const uint8_t *bytes, size_t count)
+static void dump_bytes(enum log_level level, const char *what, const uint8_t *bytes, size_t count)
 {
 	char text[3 * DUMP_BYTES + 1] = "";
 
 	for (size_t i = 0; i < count; i++)
 		hv_snprintf(text + 3 * i, 4, " %02x", bytes[i]);
-	pr_err("  %s:%s", what, count ? text : " cannot be read");
+	log_print(level, "  %s:%s", what, count ? text : " cannot be read");
 }
 
 void report_shutdown(struct vcpu *v, const char *why)
 {
 	static const char names[MULLION_SEGS][5] = { "es", "cs", "ss",	"ds",
 						     "fs", "gs", "ldtr", "tr" };
+	enum log_level level = v->is_service ? LOG_ERROR : LOG_WARN;
 	struct mullion_run s;
 	uint8_t bytes[DUMP_BYTES];
 	size_t count;
@@ -33,27 +34,27 @@ void report_shutdown(struct vcpu *v, const char *why)
 				  MULLION_GROUP_CR,
 			  &s);
 	if (v->is_service)
-		pr_err("service domain, processor %u: %s", v->index, why);
+		log_print(level, "service domain, processor %u: %s", v->index, why);
 	else
-		pr_err("vm %u vcpu %u: %s", v->vm->id, v->index, why);
-	pr_err("  rip %016lx rflags %016lx rsp %016lx rbp %016lx", s.rip, s.rflags,
+		log_print(level, "vm %u vcpu %u: %s", v->vm->id, v->index, why);
+	log_print(level, "  rip %016lx rflags %016lx rsp %016lx rbp %016lx", s.rip, s.rflags,
 	       s.gpr[MULLION_RSP], s.gpr[MULLION_RBP]);
-	pr_err("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", s.gpr[MULLION_RAX],
+	log_print(level, "  rax %016lx rbx %016lx rcx %016lx rdx %016lx", s.gpr[MULLION_RAX],
 	       s.gpr[MULLION_RBX], s.gpr[MULLION_RCX], s.gpr[MULLION_RDX]);
-	pr_err("  rsi %016lx rdi %016lx r8  %016lx r9  %016lx", s.gpr[MULLION_RSI],
+	log_print(level, "  rsi %016lx rdi %016lx r8  %016lx r9  %016lx", s.gpr[MULLION_RSI],
 	       s.gpr[MULLION_RDI], s.gpr[MULLION_R8], s.gpr[MULLION_R9]);
-	pr_err("  r10 %016lx r11 %016lx r12 %016lx r13 %016lx", s.gpr[MULLION_R10],
+	log_print(level, "  r10 %016lx r11 %016lx r12 %016lx r13 %016lx", s.gpr[MULLION_R10],
 	       s.gpr[MULLION_R11], s.gpr[MULLION_R12], s.gpr[MULLION_R13]);
-	pr_err("  r14 %016lx r15 %016lx", s.gpr[MULLION_R14], s.gpr[MULLION_R15]);
-	pr_err("  cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx", s.cr0, s.cr2, s.cr3, s.cr4, s.efer);
+	log_print(level, "  r14 %016lx r15 %016lx", s.gpr[MULLION_R14], s.gpr[MULLION_R15]);
+	log_print(level, "  cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx", s.cr0, s.cr2, s.cr3, s.cr4, s.efer);
 	for (unsigned int i = 0; i < MULLION_SEGS; i++)
-		pr_err("  %-4s %04x base %lx limit %x attr %03x", names[i], s.seg[i].selector,
+		log_print(level, "  %-4s %04x base %lx limit %x attr %03x", names[i], s.seg[i].selector,
 		       s.seg[i].base, s.seg[i].limit, s.seg[i].attr);
-	pr_err("  gdtr %lx/%x idtr %lx/%x", s.gdtr.base, s.gdtr.limit, s.idtr.base, s.idtr.limit);
+	log_print(level, "  gdtr %lx/%x idtr %lx/%x", s.gdtr.base, s.gdtr.limit, s.idtr.base, s.idtr.limit);
 
 	count = guest_fetch(v->vm, &s, bytes, sizeof(bytes));
-	dump_bytes("code", bytes, count);
+	dump_bytes(level, "code", bytes, count);
 	count = guest_read(v->vm, &s, s.seg[MULLION_SS].base + s.gpr[MULLION_RSP], bytes,
 			   sizeof(bytes));
-	dump_bytes("stack", bytes, count);
+	dump_bytes(level, "stack", bytes, count);
 }

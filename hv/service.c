@@ -80,12 +80,12 @@ void service_link(uint64_t pfn, uint64_t count)
 static bool fill(uint64_t address)
 {
 	int level;
-	uint64_t *entry = pt_find(&service_vm.nested, address, &level);
-
+	uint64_t *entry;
+	if (address >= pt_span(PT_LEVELS + 1) || !frame_visible(address >> PAGE_SHIFT, 1))
+		return false;
+	entry = pt_find(&service_vm.nested, address, &level);
 	if (pt_present(&service_vm.nested, *entry))
 		return true; /* another processor was first */
-	if (!frame_visible(address >> PAGE_SHIFT, 1))
-		return false;
 	level = min(level, service_vm.nested.largest_leaf);
 	while (level > 1 && !frame_visible(align_down(address, pt_span(level)) >> PAGE_SHIFT,
 					   pt_span(level) >> PAGE_SHIFT))

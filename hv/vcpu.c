@@ -21,6 +21,14 @@ _Static_assert(sizeof(struct mullion_cpuid) * MULLION_CPUID_MAX <= PAGE_SIZE, "s
 	(MULLION_REQUEST_IRQ_WINDOW | MULLION_REQUEST_NMI_WINDOW | MULLION_REQUEST_CR8_EXIT |      \
 	 MULLION_REQUEST_DEBUG | MULLION_REQUEST_SINGLE_STEP)
 
+void vcpu_renew(struct vcpu *v)
+{
+	memset(v->control, 0, PAGE_SIZE);
+	vendor->vcpu_init(v);
+	if (!v->is_service)
+		vendor->trap_dr(v, true);
+}
+
 struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_PAGES],
 		       struct mullion_run *run)
 {
@@ -35,9 +43,7 @@ struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_
 	v->fpu = phys_to_virt(frames[2].raw);
 	v->cpuid = phys_to_virt(frames[3].raw);
 	fpu_init(v);
-	vendor->vcpu_init(v);
-	if (!v->is_service)
-		vendor->trap_dr(v, true);
+	vcpu_renew(v);
 	return v;
 }
 
@@ -252,6 +258,7 @@ int64_t vcpu_run(uint64_t id, uint64_t index)
 	if (cpu_features.ibpb && cpu->last_guest != v->vm->id)
 		wrmsr(MSR_PRED_CMD, 1);
 	cpu->last_guest = v->vm->id;
+	v->turn_exits = 0;
 	cpu->current = v;
 	return 0;
 }

@@ -38,6 +38,7 @@ struct vcpu {
 
 	/* Requests of the module during this run: MULLION_REQUEST_*. */
 	uint32_t request;
+	uint32_t turn_exits; /* that were answered in root mode since VCPU_RUN */
 	/* An event to be taken on the next entry; also what an exit interrupted. */
 	struct mullion_event inject;
 
@@ -127,6 +128,9 @@ struct vm_exit {
  */
 struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_PAGES],
 		       struct mullion_run *run);
+
+/* Makes v's control block anew, in the state after INIT. */
+void vcpu_renew(struct vcpu *v);
 
 /* Hypercalls of the same names; vm and index checked by the callee. */
 int64_t vcpu_create(uint64_t vm, uint64_t index, uint64_t run_pfn);

@@ -48,6 +48,8 @@ void svm_vcpu_init(struct vcpu *v)
 		vmcb_intercept(b, VMEXIT_RDPRU, svm_features.rdpru);
 		c->vintr = V_INTR_MASKING;
 	}
+	v->asid_generation = 0;
+	v->tsc_offset = 0;
 	c->iopm_base_pa = svm_iopm();
 	c->msrpm_base_pa = svm_msrpm(v->is_service);
 	c->nested_control = NP_ENABLE;
@@ -131,7 +133,7 @@ void svm_set_pat(struct vcpu *v, uint64_t value)
 
 static void dump_segment(const char *name, const struct vmcb_segment *segment)
 {
-	pr_err("  %-4s %04x attrib %03x limit %08x base %016lx", name, segment->selector,
+	pr_warn("  %-4s %04x attrib %03x limit %08x base %016lx", name, segment->selector,
 	       segment->attrib, segment->limit, segment->base);
 }
 
@@ -140,18 +142,18 @@ void svm_dump(struct vcpu *v)
 	const struct vmcb_control *c = &vmcb_of(v)->control;
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 
-	pr_err("VMCB at %lx, ASID %u: exit %lx info %lx %lx, event out %lx in %lx",
+	pr_warn("VMCB at %lx, ASID %u: exit %lx info %lx %lx, event out %lx in %lx",
 	       v->control_hpa.raw, c->guest_asid, c->exitcode, c->exitinfo1, c->exitinfo2,
 	       c->exitintinfo, c->eventinj);
-	pr_err("  intercepts %08x %08x %08x %08x %08x %08x, vintr %lx, shadow %lx, clean %x",
+	pr_warn("  intercepts %08x %08x %08x %08x %08x %08x, vintr %lx, shadow %lx, clean %x",
 	       c->intercepts[0], c->intercepts[1], c->intercepts[2], c->intercepts[3],
 	       c->intercepts[4], c->intercepts[5], c->vintr, c->interrupt_shadow, c->clean);
-	pr_err("  nested CR3 %lx, TSC offset %lx, next RIP %lx", c->n_cr3, c->tsc_offset, c->nrip);
-	pr_err("  RIP %016lx RSP %016lx RAX %016lx RFLAGS %lx CPL %u", s->rip, s->rsp, s->rax,
+	pr_warn("  nested CR3 %lx, TSC offset %lx, next RIP %lx", c->n_cr3, c->tsc_offset, c->nrip);
+	pr_warn("  RIP %016lx RSP %016lx RAX %016lx RFLAGS %lx CPL %u", s->rip, s->rsp, s->rax,
 	       s->rflags, s->cpl);
-	pr_err("  CR0 %lx CR2 %lx CR3 %lx CR4 %lx EFER %lx PAT %lx", s->cr0, s->cr2, s->cr3,
+	pr_warn("  CR0 %lx CR2 %lx CR3 %lx CR4 %lx EFER %lx PAT %lx", s->cr0, s->cr2, s->cr3,
 	       s->cr4, s->efer, s->g_pat);
-	pr_err("  DR6 %lx DR7 %lx", s->dr6, s->dr7);
+	pr_warn("  DR6 %lx DR7 %lx", s->dr6, s->dr7);
 	dump_segment("CS", &s->cs);
 	dump_segment("SS", &s->ss);
 	dump_segment("DS", &s->ds);
