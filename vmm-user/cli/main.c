@@ -89,5 +89,5 @@ int main(int argc, char **argv)
 		report_error("the output could not be written: %s", strerror(errno));
 		return STATUS_FAILURE;
 	}
-	return status;
+	return (int)status;
 }
