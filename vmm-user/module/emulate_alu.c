@@ -155,9 +155,14 @@ uint64_t alu_shift_double(bool left, uint64_t a, uint64_t b, unsigned int count,
 	count &= size == 8 ? 63 : 31;
 	if (!count)
 		return a;
-	/* Words shifted by more than 16 are undefined: they rotate through a:b:a. */
-	if (count > width)
+	/* Words shifted by more than 16 are undefined: they go on into a:b:a. */
+	if (count > width) {
+		uint64_t other = a;
+
+		a = b;
+		b = other;
 		count -= width;
+	}
 	if (left) {
 		wide = ((uint128)a << width | b) << count;
 		result = (uint64_t)(wide >> width) & emulate_mask(size);

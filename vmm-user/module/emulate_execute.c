@@ -136,11 +136,15 @@ int emulate_cmpxchg(struct emulation *e)
 	uint64_t accumulator = emulate_gpr(e, MULLION_RAX, SIZE);
 
 	alu_sub(accumulator, DST, false, SIZE, &e->rflags);
-	/* Memory is written in any case: with what it held. */
-	if (e->rflags & FLAG_ZF)
+	if (e->rflags & FLAG_ZF) {
 		DST = SRC;
-	else
-		emulate_set_gpr(e, MULLION_RAX, SIZE, DST);
+		return EMULATE_DONE;
+	}
+	emulate_set_gpr(e, MULLION_RAX, SIZE, DST);
+	/* Memory is written in any case, with what it held; a register keeps its
+	 * upper half. */
+	if (e->operand[0].place == PLACE_GPR)
+		e->operand[0].place = PLACE_NONE;
 	return EMULATE_DONE;
 }
 
