@@ -109,6 +109,16 @@ bool frame_visible(uint64_t pfn, uint64_t count)
 	return true;
 }
 
+bool frame_uniform(uint64_t pfn, uint64_t count)
+{
+	enum frame_kind kind = frame_kind(pfn);
+	uint64_t end = min(pfn + count, table_end + 1); /* behind the table all are alike */
+
+	while (pfn < end && frame_kind(pfn) == kind)
+		pfn++;
+	return pfn >= end;
+}
+
 void pool_put(struct pool *pool, hpa_t frame)
 {
 	*(uint64_t *)phys_to_virt(frame.raw) = pool->first;

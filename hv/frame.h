@@ -69,6 +69,9 @@ void frame_give_back(uint64_t pfn);
 /* True if no frame in [pfn, pfn + count) is ROOT or DONATED. */
 bool frame_visible(uint64_t pfn, uint64_t count);
 
+/* True if all frames in [pfn, pfn + count) are of the same kind. */
+bool frame_uniform(uint64_t pfn, uint64_t count);
+
 /* Frames of RAM, of root mode, donated, and shares, for mullion_info. */
 struct frame_totals {
 	uint64_t ram, root, donated, shares;

@@ -32,6 +32,8 @@ struct pt_format {
 	uint64_t no_exec;  /* ...and those that take it away */
 	uint64_t uncached; /* leaf bits instead of `cached` for device memory */
 	uint64_t cached;   /* leaf bits for ordinary memory */
+	bool typed;        /* the leaf's memory type stands in place of the MTRRs' */
+	int largest_leaf;  /* of a nested format: the highest level that may hold leaves */
 };
 
 /* Bits that all formats share: page size, and two that every format ignores in

@@ -19,10 +19,24 @@ static void recycle_tables(void)
 		pool_put(service_vm.nested.pool, pool_get(&limbo));
 }
 
+/* What is not RAM is devices, or firmware's. */
 static uint64_t identity_leaf(uint64_t address, int level)
 {
+	bool ram = frame_kind(address >> PAGE_SHIFT) != FRAME_ABSENT;
+	uint32_t type = service_vm.nested.format->typed && !ram ? PT_UNCACHED : 0;
+
 	return pt_make_leaf(&service_vm.nested, hpa(align_down(address, pt_span(level))), level,
-			    PT_WRITE | PT_EXEC);
+			    PT_WRITE | PT_EXEC | type);
+}
+
+/* Whether one leaf at `level` fits all frames around `address`. */
+static bool leaf_fits(uint64_t address, int level)
+{
+	uint64_t pfn = align_down(address, pt_span(level)) >> PAGE_SHIFT;
+	uint64_t count = pt_span(level) >> PAGE_SHIFT;
+
+	return frame_visible(pfn, count) &&
+	       (!service_vm.nested.format->typed || frame_uniform(pfn, count));
 }
 
 int64_t service_unlink(uint64_t pfn, uint64_t count)
@@ -50,7 +64,8 @@ static void join(uint64_t address)
 	uint64_t *parent = pt_make(&service_vm.nested, address, 2);
 	const uint64_t *table;
 
-	if (!parent || !pt_present(&service_vm.nested, *parent) || pt_is_leaf(*parent, 2))
+	if (!leaf_fits(address, 2) || !parent || !pt_present(&service_vm.nested, *parent) ||
+	    pt_is_leaf(*parent, 2))
 		return;
 	table = phys_to_virt(*parent & PT_ADDRESS);
 	for (unsigned int i = 0; i < PT_ENTRIES; i++) {
@@ -87,8 +102,7 @@ static bool fill(uint64_t address)
 	if (pt_present(&service_vm.nested, *entry))
 		return true; /* another processor was first */
 	level = min(level, service_vm.nested.largest_leaf);
-	while (level > 1 && !frame_visible(align_down(address, pt_span(level)) >> PAGE_SHIFT,
-					   pt_span(level) >> PAGE_SHIFT))
+	while (level > 1 && !leaf_fits(address, level))
 		level--;
 	entry = pt_make(&service_vm.nested, address, level);
 	if (!entry)

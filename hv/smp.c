@@ -138,7 +138,7 @@ static void protect_apic(void)
 {
 	uint64_t *entry = pt_make(&service_vm.nested, apic_page, 1);
 
-	pt_write(entry, pt_make_leaf(&service_vm.nested, hpa(apic_page), 1, PT_EXEC));
+	pt_write(entry, pt_make_leaf(&service_vm.nested, hpa(apic_page), 1, PT_UNCACHED));
 	apic_protected = true;
 }
 

@@ -152,6 +152,7 @@ static const struct pt_format npt_format = {
 	.write = NPT_WRITE,
 	.no_exec = NPT_NO_EXEC,
 	.uncached = NPT_PCD | NPT_PWT,
+	.largest_leaf = 3,
 };
 
 const struct vendor svm_vendor = {
