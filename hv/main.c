@@ -97,9 +97,18 @@ static void set_linux_entry(struct vcpu *v, const struct linux_entry *entry)
 }
 
 /* On the boot processor's own stack. */
-static _Noreturn void enter_service_domain(void)
+static _Noreturn void start_service_domain(void)
 {
+	struct linux_entry entry;
+
 	vendor->cpu_on(this_cpu());
+	root_make_vcpus();
+	smp_start(&boot.memmap);
+	load_linux(&entry);
+	set_linux_entry(cpus[0]->service, &entry);
+	pr_info("%s, %u processor%s, root mode keeps %lu KiB; Linux starts at %x", vendor->name,
+		cpu_count, cpu_count == 1 ? "" : "s", frame_totals.root * PAGE_SIZE / KIB,
+		entry.entry_pa);
 	/* From here on the console is the service domain's; errors still reach it. */
 	if (options.loglevel < LOG_DEBUG)
 		log_set_level(LOG_ERROR);
@@ -111,7 +120,6 @@ _Noreturn void hv_main(uint32_t magic, uint32_t info_pa);
 
 void hv_main(uint32_t magic, uint32_t info_pa)
 {
-	struct linux_entry entry;
 	const char *error, *missing;
 	uint32_t processors;
 
@@ -139,11 +147,5 @@ void hv_main(uint32_t magic, uint32_t info_pa)
 	error = root_memory_init(&boot, processors);
 	if (error)
 		give_up(error);
-	smp_start(&boot.memmap);
-	load_linux(&entry);
-	set_linux_entry(cpus[0]->service, &entry);
-	pr_info("%s, %u processor%s, root mode keeps %lu KiB; Linux starts at %x", vendor->name,
-		cpu_count, cpu_count == 1 ? "" : "s", frame_totals.root * PAGE_SIZE / KIB,
-		entry.entry_pa);
-	root_stack_switch(cpus[0], enter_service_domain);
+	root_stack_switch(cpus[0], start_service_domain);
 }

@@ -133,7 +133,7 @@ static void make_service_vm(void)
 	service_vm.nested = (struct address_space){
 		.format = vendor->nested_format,
 		.root = pool_get(&pool),
-		.largest_leaf = cpu_features.pages_1g ? 3 : 2,
+		.largest_leaf = cpu_features.pages_1g ? vendor->nested_format->largest_leaf : 2,
 		.pool = &pool,
 	};
 }
@@ -141,17 +141,24 @@ static void make_service_vm(void)
 static void make_cpu(uint32_t id, uint8_t *stack)
 {
 	struct cpu *cpu = (struct cpu *)(stack + CPU_STACK_SIZE - sizeof(*cpu));
-	hpa_t frames[MULLION_VCPU_PAGES];
 
 	memset(cpu, 0, sizeof(*cpu));
 	cpu->id = id;
 	cpu->apic_id = id < system_acpi.processor_count ? system_acpi.apic_id[id] : 0;
 	cpu->vendor_area = pool_get(&pool);
-	for (unsigned int i = 0; i < MULLION_VCPU_PAGES; i++)
-		frames[i] = pool_get(&pool);
-	cpu->service = vcpu_make(&service_vm, (uint16_t)id, frames, NULL);
-	cpu->current = cpu->service;
 	cpus[id] = cpu;
+}
+
+void root_make_vcpus(void)
+{
+	for (uint16_t id = 0; id < cpu_count; id++) {
+		hpa_t frames[MULLION_VCPU_PAGES];
+
+		for (unsigned int i = 0; i < MULLION_VCPU_PAGES; i++)
+			frames[i] = pool_get(&pool);
+		cpus[id]->service = vcpu_make(&service_vm, id, frames, NULL);
+		cpus[id]->current = cpus[id]->service;
+	}
 }
 
 const char *root_memory_init(struct boot_info *boot, uint32_t processors)

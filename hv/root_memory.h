@@ -9,12 +9,16 @@
 
 /*
  * Takes root mode's memory out of the boot memory map (as MEMMAP_ROOT), enters root mode's
- * page tables on the calling processor, and fills the frame table, the pool, cpus[] and the
- * service domain's VM with a vCPU each for `processors` processors.
+ * page tables on the calling processor, and fills the frame table, the pool, cpus[] for
+ * `processors` processors, and the service domain's VM.
  *
  * Returns NULL, or what is wrong in words.
  */
 const char *root_memory_init(struct boot_info *boot, uint32_t processors);
+
+/* Makes the service domain's vCPU of each processor. On a processor that has virtualization
+ * switched on already. */
+void root_make_vcpus(void);
 
 /* Enters root mode's page tables on the calling processor, once they are made. */
 void root_tables_load(void);
