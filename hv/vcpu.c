@@ -23,10 +23,12 @@ _Static_assert(sizeof(struct mullion_cpuid) * MULLION_CPUID_MAX <= PAGE_SIZE, "s
 
 void vcpu_renew(struct vcpu *v)
 {
+	vendor->unload(v);
 	memset(v->control, 0, PAGE_SIZE);
 	vendor->vcpu_init(v);
 	if (!v->is_service)
 		vendor->trap_dr(v, true);
+	vendor->unload(v);
 }
 
 struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_PAGES],
@@ -108,6 +110,7 @@ fail:
 
 static void vcpu_put(struct vcpu *v)
 {
+	vendor->unload(v);
 	__atomic_store_n(&v->busy, false, __ATOMIC_RELEASE);
 	__atomic_store_n(&this_cpu()->holds, NULL, __ATOMIC_RELEASE);
 }
@@ -278,7 +281,6 @@ void vcpu_leave(struct vcpu *v, uint32_t groups)
 		vendor->trap_dr(v, true);
 		groups |= MULLION_GROUP_DR;
 	}
-	vendor->unload(v);
 	run->exit.pending = v->inject;
 	v->inject.valid = 0;
 	store_groups(v, groups);
