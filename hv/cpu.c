@@ -32,6 +32,7 @@ void cpu_features_init(void)
 
 	/* "AuthenticAMD" and "HygonGenuine", by their last four bytes. */
 	f->amd = vendor_id.ecx == 0x444d4163 || vendor_id.ecx == 0x656e6975;
+	f->syscall_msrs = !f->amd;
 	f->pages_1g = extended.edx & BIT(26);
 	f->nx = extended.edx & BIT(20);
 	f->rdtscp = extended.edx & BIT(27);

@@ -42,6 +42,10 @@ struct cpu {
 	uint32_t next_asid;
 	uint64_t asid_generation;
 
+	/* NMIs and machine checks (bits by vector) that came in root mode, on their way to the
+	 * service domain. */
+	uint32_t latched;
+
 	hpa_t vendor_area; /* AMD: host save area; VT-x: VMXON region */
 };
 
@@ -64,6 +68,7 @@ struct cpu_features {
 	bool xsave;
 	bool rdtscp;
 	bool spec_ctrl;
+	bool syscall_msrs; /* are not switched by the processor: VT-x */
 	bool ibpb;
 	uint8_t physical_bits;
 	uint64_t xcr0;	     /* every bit the processor supports */

@@ -62,12 +62,13 @@ static void xsetbv(struct vcpu *v, const struct vm_exit *x)
 {
 	uint64_t value = v->gpr[MULLION_RDX] << 32 | (uint32_t)v->gpr[MULLION_RAX];
 
-	if ((uint32_t)v->gpr[MULLION_RCX] != 0 || !fpu_xcr0_valid(value)) {
+	/* The service domain may use components that root mode does not switch for guests. */
+	if ((uint32_t)v->gpr[MULLION_RCX] != 0 || !(v->is_service || fpu_xcr0_valid(value)) ||
+	    !xsetbv_safe(value)) {
 		vcpu_inject_exception(v, EXC_GP, 0);
 		return;
 	}
 	v->xcr0 = value;
-	xsetbv0(value);
 	skip_insn(v, x, INSN_XSETBV);
 }
 

@@ -226,6 +226,13 @@ static const struct switched {
 } switched[] = {
 	{ MSR_TSC_AUX, offsetof(struct cpu_features, rdtscp), offsetof(struct vcpu, tsc_aux) },
 	{ MSR_SPEC_CTRL, offsetof(struct cpu_features, spec_ctrl), offsetof(struct vcpu, spec_ctrl) },
+#define SYSCALL_MSR(index, value)                                                                  \
+	{ index, offsetof(struct cpu_features, syscall_msrs), offsetof(struct vcpu, value) }
+	SYSCALL_MSR(MSR_STAR, star),
+	SYSCALL_MSR(MSR_LSTAR, lstar),
+	SYSCALL_MSR(MSR_CSTAR, cstar),
+	SYSCALL_MSR(MSR_SFMASK, sfmask),
+	SYSCALL_MSR(MSR_KERNEL_GS_BASE, kernel_gs_base),
 };
 
 static void switch_msrs(struct vcpu *from, struct vcpu *to)

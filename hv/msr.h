@@ -24,8 +24,8 @@ void msr_for_each_exception(bool service, void (*visit)(void *map, uint32_t inde
 /* Answers EXIT_RDMSR and EXIT_WRMSR of the current vCPU. */
 void msr_exit(struct vcpu *v, const struct vm_exit *x);
 
-/* The MSRs of struct mullion_msrs that guests use directly and that neither control blocks
- * nor VMLOAD switch: TSC_AUX and SPEC_CTRL, as far as the processor has them. */
+/* The MSRs of struct mullion_msrs that guests use directly and that the processor does not
+ * switch, as far as it has them. */
 void msr_load_guest(struct vcpu *v);
 void msr_save_guest(struct vcpu *v);
 

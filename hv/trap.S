@@ -86,13 +86,28 @@ wrmsr_safe:
 2:	wrmsr
 	movl $1, %eax
 	ret
-3:	xorl %eax, %eax
-	ret
 	.size wrmsr_safe, . - wrmsr_safe
 
-	/* The exception table: a faulting instruction and where to go on. */
+/* bool xsetbv_safe(uint64_t value), of XCR0 */
+	.globl xsetbv_safe
+	.type xsetbv_safe, @function
+xsetbv_safe:
+	xorl %ecx, %ecx
+	movl %edi, %eax
+	movq %rdi, %rdx
+	shrq $32, %rdx
+3:	xsetbv
+	movl $1, %eax
+	ret
+4:	xorl %eax, %eax
+	ret
+	.size xsetbv_safe, . - xsetbv_safe
+
+#define GP (1 << 13)
+	/* The exception table: struct fixup of trap.c. */
 	.section .extable, "a", @progbits
-	.quad 1b, 3b
-	.quad 2b, 3b
+	.quad 1b, 1b + 1, 4b, GP
+	.quad 2b, 2b + 1, 4b, GP
+	.quad 3b, 3b + 1, 4b, GP
 
 	.section .note.GNU-stack, "", @progbits

@@ -2,6 +2,7 @@
 /* Exceptions in root mode; contracts in trap.h. */
 #include "hv/trap.h"
 
+#include "hv/cpu.h"
 #include "hv/log.h"
 #include "hv/panic.h"
 #include "hv/x86.h"
@@ -11,9 +12,11 @@
 
 extern const char trap_stubs[];
 
-/* Rows of .extable: a faulting instruction and where to go on. */
+/* Rows of .extable: where execution goes on when one of `vectors` (bits) comes in code. */
 struct fixup {
-	uint64_t rip, target;
+	uint64_t start, end; /* RIP is in [start, end) */
+	uint64_t target;
+	uint64_t vectors;
 };
 extern const struct fixup extable_start[], extable_end[];
 
@@ -35,23 +38,34 @@ struct idt_gate *trap_idt(void)
 	return idt;
 }
 
-static uint64_t fixup_for(uint64_t rip)
+static bool fix_up(struct trap_frame *frame)
 {
 	for (const struct fixup *f = extable_start; f < extable_end; f++) {
-		if (f->rip == rip)
-			return f->target;
+		if (frame->rip >= f->start && frame->rip < f->end &&
+		    f->vectors >> frame->vector & 1) {
+			frame->rip = f->target;
+			return true;
+		}
 	}
-	return 0;
+	return false;
+}
+
+/* Whether the processor is not root mode's to blame: then the service domain gets to know. */
+static bool latch(const struct trap_frame *frame)
+{
+	if (frame->vector != EXC_NMI &&
+	    !(frame->vector == EXC_MC && rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RIPV))
+		return false;
+	this_cpu()->latched |= BIT(frame->vector);
+	return true;
 }
 
 void trap_handle(struct trap_frame *frame)
 {
-	uint64_t fixup = fixup_for(frame->rip);
+	bool latched = latch(frame), fixed = fix_up(frame);
 
-	if (frame->vector == EXC_GP && fixup) {
-		frame->rip = fixup;
+	if (latched || fixed)
 		return;
-	}
 	pr_err("exception %lu error %lx in root mode at %lx cr2 %lx rflags %lx", frame->vector,
 	       frame->error, frame->rip, read_cr2(), frame->rflags);
 	pr_err("rax %016lx rbx %016lx rcx %016lx rdx %016lx", frame->rax, frame->rbx, frame->rcx,

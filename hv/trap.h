@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Exceptions in root mode. There are none in sound code, but for the accesses
- * in the exception table; NMIs and machine checks come from outside. */
+/*
+ * Exceptions in root mode. There are none in sound code, but for the accesses
+ * in the exception table. NMIs and machine checks come from outside, on VT-x
+ * alone (AMD-V's global interrupt flag keeps them off): they are latched for
+ * the service domain, and a processor on its way into a vCPU turns back. Root
+ * mode's stack is sound at any instruction, so they need no stack of their own.
+ */
 #ifndef HV_TRAP_H
 #define HV_TRAP_H
 

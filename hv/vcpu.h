@@ -19,6 +19,9 @@ struct vcpu {
 	/* Offsets known to the entry code (static asserts in the vendors' files).
 	 * RAX and RSP are here too: the vendor moves them from and to its block. */
 	uint64_t gpr[MULLION_GPRS];
+	/* VT-x: bits 7:4 are CR8. The offset makes this frame the virtual-APIC page, of which
+	 * the processor uses nothing else (SDM vol. 3C 30.1.1). */
+	uint64_t vtpr;
 
 	struct vm *vm;
 	uint16_t index;
@@ -50,6 +53,8 @@ struct vcpu {
 	uint64_t xcr0;
 	uint64_t dr[4];	     /* DR0-3 while not live */
 	uint64_t tsc_aux, spec_ctrl; /* while not running */
+	uint64_t star, lstar, cstar, sfmask, kernel_gs_base; /* VT-x: while not running */
+	uint64_t vendor_state[16];   /* the vendor's own, what its block has no room for */
 	uint64_t tsc_offset;
 	uint8_t *fpu;	     /* XSAVE image */
 	struct mullion_cpuid *cpuid;

@@ -74,7 +74,7 @@ struct vendor {
 	void (*dump)(struct vcpu *v);
 };
 
-extern const struct vendor svm_vendor;
+extern const struct vendor svm_vendor, vmx_vendor;
 extern const struct vendor *vendor; /* the chosen one */
 
 #endif

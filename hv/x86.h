@@ -27,6 +27,7 @@
 #define CR4_OSFXSR BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
 #define CR4_LA57 BIT(12)
+#define CR4_VMXE BIT(13)
 #define CR4_OSXSAVE BIT(18)
 #define CR4_SMEP BIT(20)
 #define CR4_SMAP BIT(21)
@@ -59,6 +60,8 @@
 #define MSR_SPEC_CTRL 0x48u
 #define MSR_PRED_CMD 0x49u
 #define MSR_PATCH_LEVEL 0x8bu
+#define MSR_MCG_STATUS 0x17au
+#define MCG_STATUS_RIPV BIT(0) /* what was interrupted can go on */
 #define MSR_SYSENTER_CS 0x174u
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
@@ -126,6 +129,7 @@ static inline void wrmsr(uint32_t index, uint64_t value)
  * exception table in trap.c. */
 bool rdmsr_safe(uint32_t index, uint64_t *value);
 bool wrmsr_safe(uint32_t index, uint64_t value);
+bool xsetbv_safe(uint64_t value);
 
 static inline uint64_t rdtsc(void)
 {
@@ -156,6 +160,7 @@ DEFINE_CONTROL_REGISTER(dr0)
 DEFINE_CONTROL_REGISTER(dr1)
 DEFINE_CONTROL_REGISTER(dr2)
 DEFINE_CONTROL_REGISTER(dr3)
+DEFINE_CONTROL_REGISTER(dr6)
 #undef DEFINE_CONTROL_REGISTER
 
 static inline uint64_t xgetbv0(void)
