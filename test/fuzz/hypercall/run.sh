@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh [PARAMETER=VALUE...] : boots Mullion and makes random hypercalls from the service
+# domain; fails if root mode does what it must not. Parameters, as of the module:
+#   seed=N calls=N seconds=N   where to start and when to stop (default: seed 1, a minute)
+#   trace=1                    print each call before it is made
+#   breakpoints=1              let guests arm breakpoints (not on QEMU's software processor)
+# Ten million calls: run.sh calls=10000000 seconds=0
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/../../../scripts/lib/common.sh"
+# shellcheck source=test/kmod/build.sh
+. "$TOP/test/kmod/build.sh"
+
+build_test_module fuzz/hypercall
+share=$(mktemp -d)
+trap 'rm -rf "$share"' EXIT
+cp "$BUILD/test-modules/test/fuzz/hypercall/hypercall_fuzz.ko" "$share"
+"$TOP/scripts/run" --batch --timeout "${MULLION_FUZZ_TIMEOUT:-7200}" --share "$share" \
+	--exec "dmesg -n 7; insmod /share/hypercall_fuzz.ko seconds=60 calls=1000000000 $*"
