@@ -126,7 +126,8 @@ static void begin(struct emulation *e, struct emulate_context *ctx)
 
 	memset(e, 0, sizeof(*e));
 	e->ctx = ctx;
-	memcpy(e->gpr, ctx->gpr, sizeof(e->gpr));
+	e->gpr = ctx->work;
+	memcpy(e->gpr, ctx->gpr, sizeof(ctx->gpr));
 	e->rflags = ctx->rflags;
 	if (!(ctx->cr0 & CR0_PE))
 		e->mode = MODE_REAL;

@@ -143,7 +143,9 @@ struct emulate_context {
 	uint8_t insn_count;
 	uint8_t insn_length;
 
-	/* Private: device reads of this instruction that were answered. */
+	/* Private: the registers as an instruction under way sees them, and the
+	 * device reads of this instruction that were answered. */
+	uint64_t work[MULLION_GPRS];
 	struct emulate_access kept[EMULATE_KEPT_MAX];
 	unsigned int kept_count;
 	unsigned int kept_used;

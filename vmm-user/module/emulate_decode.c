@@ -313,6 +313,7 @@ static uint8_t operand_size(const struct emulation *e, unsigned int flags)
 	if (flags & OP_FIXED)
 		return insn->rex & 8 ? 8 : 4;
 	if (insn->mode64) {
+		/* For near branches AMD heeds 66 and Intel does not: as Intel. */
 		if (insn->rex & 8 || flags & OP_NEAR)
 			return 8;
 		if (word)

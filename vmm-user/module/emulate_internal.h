@@ -6,7 +6,7 @@
  * The files, in the order in which an instruction passes through them:
  *	emulate.c          the entry points and the commit
  *	emulate_decode.c   prefixes, opcode, ModRM, immediates -> struct insn
- *	emulate_opcodes.c  the opcode tables
+ *	emulate_opcodes.c, emulate_groups.c  the opcode tables
  *	emulate_segment.c  logical -> linear addresses; loading segment registers
  *	emulate_memory.c   linear -> RAM and devices
  *	emulate_operand.c  registers, operands, the stack
@@ -173,9 +173,7 @@ struct operand {
 	uint8_t size;  /* bytes */
 	uint8_t reg;
 	uint64_t offset; /* memory: within the segment */
-	struct span span;
-	uint64_t value; /* zero-extended */
-	uint64_t loaded; /* what memory held, for a locked exchange */
+	uint64_t value;  /* zero-extended */
 };
 
 /* One instruction under way: works on copies, so that a fault leaves nothing. */
@@ -183,7 +181,9 @@ struct emulation {
 	struct emulate_context *ctx;
 	struct insn insn;
 	struct operand operand[3];
-	uint64_t gpr[MULLION_GPRS];
+	struct span span; /* of the operand in memory; no instruction has two */
+	uint64_t loaded;  /* what it held, for a locked exchange */
+	uint64_t *gpr; /* the context's working copy */
 	uint64_t rflags;
 	uint64_t next_rip;
 	uint8_t mode; /* enum emulate_mode */
@@ -207,7 +207,7 @@ int emulate_decode(struct emulation *e);
 
 /* emulate_opcodes.c: never NULL; an entry without OP_VALID is no instruction. */
 const struct opcode *emulate_opcode(const struct insn *insn);
-/* Resolves groups and mandatory prefixes once ModRM is known. */
+/* emulate_groups.c: resolves groups and mandatory prefixes once ModRM is known. */
 const struct opcode *emulate_opcode_resolve(const struct opcode *op, const struct insn *insn);
 
 /* emulate_segment.c */

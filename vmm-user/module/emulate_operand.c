@@ -170,7 +170,7 @@ static int map_operand(struct emulation *e, struct operand *operand, unsigned in
 	int status = emulate_linear(e, e->insn.segment, operand->offset, operand->size, access,
 				    &linear);
 
-	return status ? status : emulate_map(e, linear, operand->size, access, &operand->span);
+	return status ? status : emulate_map(e, linear, operand->size, access, &e->span);
 }
 
 static int load_value(struct emulation *e, struct operand *operand)
@@ -188,8 +188,8 @@ static int load_value(struct emulation *e, struct operand *operand)
 		break;
 	case PLACE_MEMORY:
 		operand->value = 0;
-		status = emulate_span_read(e, &operand->span, &operand->value);
-		operand->loaded = operand->value;
+		status = emulate_span_read(e, &e->span, &operand->value);
+		e->loaded = operand->value;
 		break;
 	}
 	return status;
@@ -231,8 +231,8 @@ int emulate_operand_store(struct emulation *e, struct operand *operand)
 	if (operand->place != PLACE_MEMORY)
 		return EMULATE_DONE;
 	if (e->insn.lock)
-		return emulate_span_exchange(e, &operand->span, operand->loaded, operand->value);
-	return emulate_span_write(e, &operand->span, &operand->value);
+		return emulate_span_exchange(e, &e->span, e->loaded, operand->value);
+	return emulate_span_write(e, &e->span, &operand->value);
 }
 
 /* The width of the stack pointer. */
