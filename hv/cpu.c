@@ -42,6 +42,7 @@ void cpu_features_init(void)
 		struct cpuid_regs sizes = cpuid(0x80000008, 0);
 
 		f->physical_bits = (uint8_t)sizes.eax;
+		f->fpu_keeps_pointers = f->amd && !(sizes.ebx & BIT(2));
 		f->ibpb = sizes.ebx & BIT(12);
 		f->spec_ctrl = sizes.ebx & (BIT(14) | BIT(15) | BIT(24));
 	}
@@ -51,10 +52,16 @@ void cpu_features_init(void)
 		f->ibpb = leaf7.edx & BIT(26);
 		f->spec_ctrl = leaf7.edx & BIT(26);
 	}
+	f->efer = EFER_SCE | EFER_LME | EFER_NXE;
+	if (f->amd)
+		f->efer |= EFER_LMSLE | EFER_FFXSR | EFER_TCE;
+	if (max_extended >= 0x80000021 && cpuid(0x80000021, 0).eax & BIT(8))
+		f->efer |= EFER_AIBRSE;
 	if (f->xsave) {
 		struct cpuid_regs leaf13 = cpuid(13, 0);
 
 		f->xcr0 = (uint64_t)leaf13.edx << 32 | leaf13.eax;
+		f->xsaves = cpuid(13, 1).eax & BIT(3);
 		f->guest_xcr0 = f->xcr0 & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU);
 	}
 }

@@ -35,8 +35,8 @@ struct cpu {
 
 	/* The vCPU whose VMLOAD/VMSAVE state (or loaded VMCS) the processor holds. */
 	struct vcpu *loaded;
-	/* The last guest VM that ran here: another one asks for an IBPB. */
-	uint16_t last_guest;
+	/* The serial number of the last guest VM that ran here: another one asks for an IBPB. */
+	uint64_t last_guest;
 
 	/* Address-space identifiers, handed out by generation (vendor's). */
 	uint32_t next_asid;
@@ -65,12 +65,14 @@ struct cpu_features {
 	bool amd; /* AMD or Hygon: SVM; otherwise VT-x is looked for */
 	bool pages_1g;
 	bool nx;
-	bool xsave;
+	bool xsave, xsaves;
+	bool fpu_keeps_pointers; /* XRSTOR leaves the last x87 instruction's address alone */
 	bool rdtscp;
 	bool spec_ctrl;
 	bool syscall_msrs; /* are not switched by the processor: VT-x */
 	bool ibpb;
 	uint8_t physical_bits;
+	uint64_t efer;	     /* bits that software may set */
 	uint64_t xcr0;	     /* every bit the processor supports */
 	uint64_t guest_xcr0; /* those a guest may set; root mode switches these */
 };

@@ -29,7 +29,8 @@ static const uint8_t stat_of[] = {
 	[EXIT_CR_WRITE] = MULLION_STAT_CR,
 	[EXIT_DR_ACCESS] = MULLION_STAT_DR,
 	[EXIT_XSETBV] = MULLION_STAT_XSETBV,
-	[EXIT_CACHE_FLUSH] = MULLION_STAT_OTHER,
+	[EXIT_INVD] = MULLION_STAT_OTHER,
+	[EXIT_WBINVD] = MULLION_STAT_OTHER,
 	[EXIT_FORBIDDEN] = MULLION_STAT_OTHER,
 	[EXIT_PRIVILEGED] = MULLION_STAT_OTHER,
 	[EXIT_IRQ_WINDOW] = MULLION_STAT_IRQ_WINDOW,
@@ -225,9 +226,10 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_XSETBV:
 		xsetbv(v, x);
 		break;
-	case EXIT_CACHE_FLUSH:
+	case EXIT_INVD:
+	case EXIT_WBINVD:
 		/* No device that bypasses the caches is a guest's. */
-		skip_insn(v, x, INSN_WBINVD);
+		skip_insn(v, x, x->kind == EXIT_INVD ? INSN_INVD : INSN_WBINVD);
 		break;
 	case EXIT_IRQ_WINDOW:
 		exit_leave(v, x, MULLION_EXIT_IRQ_WINDOW, 0);
@@ -291,6 +293,10 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 		break;
 	case EXIT_XSETBV:
 		xsetbv(v, x);
+		break;
+	case EXIT_INVD: /* would drop others' memory from the caches, too */
+		__asm__ volatile("wbinvd" ::: "memory");
+		skip_insn(v, x, INSN_INVD);
 		break;
 	case EXIT_SHUTDOWN:
 		service_end(v, "triple fault");

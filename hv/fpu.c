@@ -30,8 +30,12 @@ static void save(uint8_t *image)
 
 static void restore(const uint8_t *image)
 {
+	static const uint32_t zero;
 	uint64_t mask = cpu_features.guest_xcr0;
 
+	/* Loading anything gives the instruction and data pointers root mode's values. */
+	if (cpu_features.fpu_keeps_pointers)
+		__asm__ volatile("fnclex; emms; fildl %0" ::"m"(zero));
 	if (cpu_features.xsave)
 		__asm__ volatile("xrstor64 (%0)" ::"r"(image), "a"((uint32_t)mask),
 				 "d"((uint32_t)(mask >> 32))

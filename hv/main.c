@@ -28,10 +28,29 @@ uint32_t system_features(void)
 	       (cpu_features.xsave ? MULLION_FEATURE_XSAVE : 0);
 }
 
-/* Physical memory as the boot page tables show it. */
+/* Physical memory as the boot page tables show it, later that which root mode's tables map. */
 static void *early_map(uint64_t pa, size_t len)
 {
-	return pa < 4 * GIB && len <= 4 * GIB - pa ? phys_to_virt(pa) : NULL;
+	if (pa >= 4 * GIB || len > 4 * GIB - pa)
+		return NULL;
+	for (uint64_t pfn = pa >> PAGE_SHIFT; frame_end() && pfn << PAGE_SHIFT < pa + len; pfn++) {
+		if (frame_kind(pfn) == FRAME_ABSENT)
+			return NULL;
+	}
+	return phys_to_virt(pa);
+}
+
+/* cpus[0] is the processor that this runs on, wherever it stands in the MADT. */
+static void put_boot_processor_first(struct acpi_info *acpi)
+{
+	uint32_t own = cpuid(1, 0).ebx >> 24;
+
+	for (uint32_t i = 1; i < acpi->processor_count; i++) {
+		if (acpi->apic_id[i] == own) {
+			acpi->apic_id[i] = acpi->apic_id[0];
+			acpi->apic_id[0] = own;
+		}
+	}
 }
 
 static _Noreturn void give_up(const char *why)
@@ -103,7 +122,7 @@ static _Noreturn void start_service_domain(void)
 
 	vendor->cpu_on(this_cpu());
 	root_make_vcpus();
-	smp_start(&boot.memmap);
+	smp_start();
 	load_linux(&entry);
 	set_linux_entry(cpus[0]->service, &entry);
 	pr_info("%s, %u processor%s, root mode keeps %lu KiB; Linux starts at %x", vendor->name,
@@ -137,6 +156,7 @@ void hv_main(uint32_t magic, uint32_t info_pa)
 	error = acpi_parse(&system_acpi, boot.rsdp, boot.rsdp_size, early_map);
 	if (error)
 		pr_warn("ACPI: %s", error);
+	put_boot_processor_first(&system_acpi);
 	processors = min(max(system_acpi.processor_count, 1u), (uint32_t)CPU_MAX);
 	if (system_acpi.processor_count > CPU_MAX)
 		pr_warn("%u processors found, %u used", system_acpi.processor_count, CPU_MAX);

@@ -55,9 +55,11 @@ static const struct service_trap {
 	{ 0xc0010058, 0xc0010058, RULE_IGNORE, 0 },
 	/* SMBASE, SMM_ADDR, SMM_MASK: system management mode sees all memory. */
 	{ 0xc0010111, 0xc0010113, RULE_IGNORE, 0 },
-	/* VM_CR: locked; VM_HSAVE_PA: root mode's. */
+	/* VM_CR: locked; IGNNE, SMM_CTL; VM_HSAVE_PA: root mode's; SVM_KEY, SMM_KEY. */
 	{ 0xc0010114, 0xc0010114, RULE_LOCKED, 0x8 },
+	{ 0xc0010115, 0xc0010116, RULE_IGNORE, 0 },
 	{ 0xc0010117, 0xc0010117, RULE_LOCKED, 0 },
+	{ 0xc0010118, 0xc001011a, RULE_IGNORE, 0 },
 };
 
 static const struct service_trap *find_trap(uint32_t index)
@@ -88,19 +90,16 @@ void msr_for_each_exception(bool service, void (*visit)(void *map, uint32_t inde
 	visit(map, MSR_SPEC_CTRL, cpu_features.spec_ctrl, cpu_features.spec_ctrl);
 }
 
-/* EFER bits that software may set besides those that the control block needs. */
-#define EFER_WRITABLE (EFER_SCE | EFER_LME | EFER_NXE | EFER_LMSLE | EFER_FFXSR | EFER_TCE)
-
 static bool write_efer(struct vcpu *v, uint64_t value)
 {
 	struct mullion_run state;
 	uint64_t old = vendor->get_efer(v);
 
 	vendor->get_state(v, MULLION_GROUP_CR, &state);
-	if (value & ~(EFER_WRITABLE | EFER_LMA) ||
+	if (value & ~(cpu_features.efer | EFER_LMA) ||
 	    ((value ^ old) & EFER_LME && state.cr0 & CR0_PG))
 		return false;
-	vendor->set_efer(v, (value & EFER_WRITABLE) | (old & EFER_LMA));
+	vendor->set_efer(v, (value & cpu_features.efer) | (old & EFER_LMA));
 	return true;
 }
 
@@ -121,7 +120,6 @@ enum answer { ANSWERED, FAULT, NOT_HERE };
 static enum answer service_access(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
 {
 	const struct service_trap *trap = find_trap(index);
-	uint64_t now;
 
 	if (trap && trap->rule == RULE_EFER) {
 		if (write)
@@ -139,15 +137,11 @@ static enum answer service_access(struct vcpu *v, uint32_t index, bool write, ui
 		return rdmsr_safe(index, value) ? ANSWERED : FAULT;
 	if (!trap)
 		return wrmsr_safe(index, *value) ? ANSWERED : FAULT;
-	if (!rdmsr_safe(index, &now))
-		return FAULT;
-	if (trap->rule == RULE_ICR) {
-		smp_icr_write(*value);
-		return ANSWERED;
-	}
-	if (trap->rule == RULE_APIC && !((now ^ *value) & PT_ADDRESS))
+	if (trap->rule == RULE_ICR)
+		return smp_icr_write(*value) ? ANSWERED : FAULT;
+	if (trap->rule == RULE_APIC && !((rdmsr(index) ^ *value) & PT_ADDRESS))
 		return wrmsr_safe(index, *value) ? ANSWERED : FAULT;
-	if (now != *value && log_budget())
+	if (log_budget())
 		pr_warn("service domain: write of %lx to MSR %x ignored", *value, index);
 	return ANSWERED;
 }
@@ -226,6 +220,8 @@ static const struct switched {
 } switched[] = {
 	{ MSR_TSC_AUX, offsetof(struct cpu_features, rdtscp), offsetof(struct vcpu, tsc_aux) },
 	{ MSR_SPEC_CTRL, offsetof(struct cpu_features, spec_ctrl), offsetof(struct vcpu, spec_ctrl) },
+	/* A guest's is 0, or XSAVES would show it the service domain's components. */
+	{ MSR_XSS, offsetof(struct cpu_features, xsaves), offsetof(struct vcpu, xss) },
 #define SYSCALL_MSR(index, value)                                                                  \
 	{ index, offsetof(struct cpu_features, syscall_msrs), offsetof(struct vcpu, value) }
 	SYSCALL_MSR(MSR_STAR, star),

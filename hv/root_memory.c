@@ -20,19 +20,21 @@ static const struct pt_format long_mode_format = {
 	.uncached = BIT(3) | BIT(4),
 };
 
+uint64_t root_low_page;
+
 static struct pool pool;
 static struct address_space root_space = { .format = &long_mode_format, .pool = &pool };
 
 /*
  * Frames for tables. The physical mapping and the service domain's each take one for a GiB
- * and a few for every entry of the memory map; a donated frame makes a hole that takes one
+ * and up to four for every entry of the memory map; a donated frame makes a hole that takes one
  * for the 2 MiB around it: enough for that in an eighth of RAM.
  */
 static uint64_t pool_frames(const struct memmap *map, uint32_t processors)
 {
 	uint64_t gib = align_up(memmap_ram_end(map), GIB) / GIB;
 
-	return 32 + 4 * map->count + 2 * gib + gib * PT_ENTRIES / 8 +
+	return 32 + 8 * map->count + 2 * gib + gib * PT_ENTRIES / 8 +
 	       processors * (MULLION_VCPU_PAGES + 1ull);
 }
 
@@ -43,6 +45,9 @@ struct layout {
 
 static const char *reserve(struct boot_info *boot, uint32_t processors, struct layout *layout)
 {
+	/* Linux looks through everything from 512 KiB to 1 MiB for firmware's tables. */
+	const struct memmap_request low = { .size = PAGE_SIZE, .align = PAGE_SIZE,
+					    .min = PAGE_SIZE, .limit = 512 * KIB };
 	struct memrange avoid[BOOT_MAX_MODULES + 1];
 	struct memmap_request request = { .align = pt_span(2), .min = MIB, .limit = 4 * GIB,
 					  .avoid = avoid };
@@ -60,7 +65,9 @@ static const char *reserve(struct boot_info *boot, uint32_t processors, struct l
 	layout->start = memmap_find(&boot->memmap, &request);
 	if (!layout->start)
 		return "there is too little memory below 4 GiB for root mode";
+	root_low_page = memmap_find(&boot->memmap, &low);
 	if (!memmap_add(&boot->memmap, layout->start, layout->size, MEMMAP_ROOT) ||
+	    !memmap_add(&boot->memmap, root_low_page, root_low_page ? PAGE_SIZE : 0, MEMMAP_ROOT) ||
 	    !memmap_add(&boot->memmap, (uint64_t)image_start,
 			(uint64_t)image_end - (uint64_t)image_start, MEMMAP_ROOT))
 		return "the firmware's memory map has too many entries";
@@ -126,7 +133,9 @@ bool root_map_device(hpa_t start, uint64_t size)
 			    PT_WRITE | PT_UNCACHED);
 }
 
-static void make_service_vm(void)
+/* RAM is mapped at once, so that touching it never takes a table that might be lacking; the
+ * rest of the address space on its first touch. */
+static bool make_service_vm(const struct memmap *map)
 {
 	service_vm.id = MULLION_SERVICE_VM;
 	service_vm.tlb_generation = 1;
@@ -136,6 +145,17 @@ static void make_service_vm(void)
 		.largest_leaf = cpu_features.pages_1g ? vendor->nested_format->largest_leaf : 2,
 		.pool = &pool,
 	};
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct memmap_entry *e = &map->entry[i];
+		uint64_t start = align_up(e->start, PAGE_SIZE);
+		uint64_t end = align_down(e->end, PAGE_SIZE);
+
+		if (is_memory(e->type) && e->type != MEMMAP_ROOT && start < end &&
+		    !pt_map_range(&service_vm.nested, start, hpa(start), end - start,
+				  PT_WRITE | PT_EXEC))
+			return false;
+	}
+	return true;
 }
 
 static void make_cpu(uint32_t id, uint8_t *stack)
@@ -163,6 +183,7 @@ void root_make_vcpus(void)
 
 const char *root_memory_init(struct boot_info *boot, uint32_t processors)
 {
+	static const char too_small[] = "root mode's memory is too small for its page tables";
 	struct layout layout;
 	const char *error = reserve(boot, processors, &layout);
 	uint64_t stacks, first;
@@ -175,10 +196,11 @@ const char *root_memory_init(struct boot_info *boot, uint32_t processors)
 		pool_put(&pool, hpa(at));
 	cpu_tables_load();
 	if (!make_root_tables(&boot->memmap))
-		return "root mode's memory is too small for its page tables";
+		return too_small;
 	root_tables_load();
 	fill_frame_table(&boot->memmap, &layout);
-	make_service_vm();
+	if (!make_service_vm(&boot->memmap))
+		return too_small;
 	for (cpu_count = 0; cpu_count < processors; cpu_count++)
 		make_cpu(cpu_count, phys_to_virt(stacks + cpu_count * CPU_STACK_SIZE));
 	return NULL;

@@ -16,6 +16,9 @@
  */
 const char *root_memory_init(struct boot_info *boot, uint32_t processors);
 
+/* A page below 1 MiB, where processors start in real mode. 0: there is none. */
+extern uint64_t root_low_page;
+
 /* Makes the service domain's vCPU of each processor. On a processor that has virtualization
  * switched on already. */
 void root_make_vcpus(void);

@@ -7,8 +7,10 @@
 #include "hv/guest_memory.h"
 #include "hv/lib/string.h"
 #include "hv/log.h"
+#include "hv/panic.h"
 #include "hv/phys.h"
 #include "hv/root_memory.h"
+#include "hv/system.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
 #include "hv/x86.h"
@@ -37,8 +39,7 @@ extern uint64_t ap_stack;
 uint64_t ap_stack;
 
 static uint64_t apic_page;	/* physical */
-static bool apic_protected;
-static uint32_t processors_to_start;
+static uint32_t processors_to_start; /* until the APIC may be the service domain's */
 
 static void delay(uint64_t us)
 {
@@ -115,52 +116,58 @@ void ap_main(void)
 	vcpu_loop();
 }
 
-static void start_one(struct cpu *cpu, uint64_t trampoline)
+static void start_one(struct cpu *cpu)
 {
-	uint32_t sipi = (uint32_t)(ICR_MODE_SIPI << 8 | ICR_ASSERT | trampoline >> PAGE_SHIFT);
+	uint32_t sipi = (uint32_t)(ICR_MODE_SIPI << 8 | ICR_ASSERT | root_low_page >> PAGE_SHIFT);
 
-	ap_stack = align_down((uint64_t)cpu, 16);
+	__atomic_store_n(&ap_stack, align_down((uint64_t)cpu, 16), __ATOMIC_RELEASE);
 	send(cpu->apic_id, ICR_MODE_INIT << 8 | ICR_ASSERT);
 	delay(INIT_DELAY_US);
-	for (unsigned int i = 0; i < 2 && !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE); i++) {
-		send(cpu->apic_id, sipi);
-		delay(SIPI_DELAY_US);
-	}
 	for (uint64_t us = 0; us < START_TIMEOUT_US; us += SIPI_DELAY_US) {
+		if (us < 2 * SIPI_DELAY_US && !cpu->online)
+			send(cpu->apic_id, sipi);
+		delay(SIPI_DELAY_US);
 		if (__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE))
 			return;
-		delay(SIPI_DELAY_US);
 	}
-	pr_warn("processor %u (APIC %u) does not start", cpu->id, cpu->apic_id);
+	/* If it finds no stack when it comes after all, it halts. If it has taken it just now, it
+	 * will be there. */
+	if (__atomic_exchange_n(&ap_stack, 0, __ATOMIC_ACQ_REL))
+		pr_warn("processor %u (APIC %u) does not start", cpu->id, cpu->apic_id);
+	else
+		while (!__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE))
+			cpu_relax();
 }
 
 static void protect_apic(void)
 {
 	uint64_t *entry = pt_make(&service_vm.nested, apic_page, 1);
 
+	if (!entry)
+		panic("no table is left for the APIC's page");
 	pt_write(entry, pt_make_leaf(&service_vm.nested, hpa(apic_page), 1, PT_UNCACHED));
-	apic_protected = true;
 }
 
-void smp_start(const struct memmap *map)
+void smp_start(void)
 {
-	const struct memmap_request request = { .size = PAGE_SIZE, .align = PAGE_SIZE,
-						.min = PAGE_SIZE, .limit = 640 * KIB };
-	uint64_t trampoline = memmap_find(map, &request);
+	bool sure = system_acpi.processor_count == cpu_count;
 
 	cpus[0]->online = true;
-	if (cpu_count == 1)
+	if (sure && cpu_count == 1)
 		return;
 	apic_page = rdmsr(MSR_APIC_BASE) & PT_ADDRESS;
-	if (!trampoline || !root_map_device(hpa(apic_page), PAGE_SIZE)) {
-		pr_warn("no memory to start other processors with");
-		return;
-	}
-	memcpy(phys_to_virt(trampoline), ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
-	for (uint32_t i = 1; i < cpu_count; i++) {
-		start_one(cpus[i], trampoline);
-		processors_to_start += cpus[i]->online;
-	}
+	if (!root_map_device(hpa(apic_page), PAGE_SIZE))
+		panic("no table is left for the APIC's page");
+	if (root_low_page)
+		memcpy(phys_to_virt(root_low_page), ap_trampoline,
+		       (size_t)(ap_trampoline_end - ap_trampoline));
+	for (uint32_t i = 1; i < cpu_count && root_low_page; i++)
+		start_one(cpus[i]);
+	for (uint32_t i = 1; i < cpu_count; i++)
+		sure = sure && cpus[i]->online;
+	/* A processor that root mode does not hold must never be started: where there may be
+	 * one, the APIC stays protected. */
+	processors_to_start = sure ? cpu_count - 1 : UINT32_MAX;
 	protect_apic();
 }
 
@@ -171,12 +178,11 @@ static void start_by_sipi(struct cpu *cpu, uint8_t vector)
 	if (!cpu->online || cpu->sipi)
 		return;
 	__atomic_store_n(&cpu->sipi, 0x100u | vector, __ATOMIC_RELEASE);
-	if (__atomic_sub_fetch(&processors_to_start, 1, __ATOMIC_RELAXED) == 0 && apic_protected) {
+	if (__atomic_sub_fetch(&processors_to_start, 1, __ATOMIC_RELAXED) == 0) {
 		int level;
 		uint64_t *entry = pt_find(&service_vm.nested, apic_page, &level);
 
 		pt_write(entry, *entry | service_vm.nested.format->write);
-		apic_protected = false;
 	}
 }
 
@@ -196,10 +202,10 @@ static bool take_icr(uint32_t icr, uint32_t apic_id)
 	return true;
 }
 
-void smp_icr_write(uint64_t value)
+bool smp_icr_write(uint64_t value)
 {
-	if (!take_icr((uint32_t)value, (uint32_t)(value >> 32)))
-		wrmsr(MSR_X2APIC_ICR, value);
+	return take_icr((uint32_t)value, (uint32_t)(value >> 32)) ||
+	       wrmsr_safe(MSR_X2APIC_ICR, value);
 }
 
 bool smp_apic_write(struct vcpu *v, const struct vm_exit *x)

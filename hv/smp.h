@@ -11,20 +11,20 @@
 #ifndef HV_SMP_H
 #define HV_SMP_H
 
-#include "hv/boot/memmap.h"
 #include "hv/types.h"
 
 struct vcpu;
 struct vm_exit;
 
-/* Starts all processors of cpus[] but the calling one, in root mode's tables with `vendor` on,
- * and write-protects the APIC. Logs those that do not come. */
-void smp_start(const struct memmap *map);
+/* Starts all processors of cpus[] but the first, the calling one, in root mode's tables with
+ * `vendor` on, and write-protects the APIC. Logs those that do not come. */
+void smp_start(void);
 
 /* A write of the service domain's to its APIC that root mode took. False if `x` is none. */
 bool smp_apic_write(struct vcpu *v, const struct vm_exit *x);
 
-/* A write to the x2APIC's ICR, which goes to the hardware unless it is an INIT or SIPI. */
-void smp_icr_write(uint64_t value);
+/* A write to the x2APIC's ICR, which goes to the hardware unless it is an INIT or SIPI. False
+ * if the hardware refuses it. */
+bool smp_icr_write(uint64_t value);
 
 #endif

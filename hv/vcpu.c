@@ -92,8 +92,9 @@ static int64_t vcpu_get(uint64_t id, uint64_t index, struct vcpu **out)
 	if (!vm)
 		return -MULLION_ENOENT;
 	__atomic_store_n(&cpu->holds, vm, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&vm_slots[id].vm, __ATOMIC_SEQ_CST) != vm ||
-	    __atomic_load_n(&vm->ending, __ATOMIC_SEQ_CST))
+	/* In this order: a VM whose frame is gone may say anything, but its slot does not. */
+	if (__atomic_load_n(&vm->ending, __ATOMIC_SEQ_CST) ||
+	    __atomic_load_n(&vm_slots[id].vm, __ATOMIC_SEQ_CST) != vm)
 		goto fail;
 	v = __atomic_load_n(&vm->vcpus[index], __ATOMIC_ACQUIRE);
 	if (!v)
@@ -258,9 +259,9 @@ int64_t vcpu_run(uint64_t id, uint64_t index)
 	msr_load_guest(v);
 	if (v->dr_armed)
 		vcpu_use_debug_registers(v);
-	if (cpu_features.ibpb && cpu->last_guest != v->vm->id)
+	if (cpu_features.ibpb && cpu->last_guest != v->vm->serial)
 		wrmsr(MSR_PRED_CMD, 1);
-	cpu->last_guest = v->vm->id;
+	cpu->last_guest = v->vm->serial;
 	v->turn_exits = 0;
 	cpu->current = v;
 	return 0;
@@ -375,6 +376,12 @@ bool vcpu_decode(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind, s
 	}
 	vendor->get_state(v, MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR, &state);
 	count = guest_fetch(v->vm, &state, bytes, sizeof(bytes));
-	return insn_decode(bytes, (unsigned int)count,
-			   state.efer & EFER_LMA && state.seg[MULLION_CS].attr & BIT(9), kind, insn);
+	if (insn_decode(bytes, (unsigned int)count,
+			state.efer & EFER_LMA && state.seg[MULLION_CS].attr & BIT(9), kind, insn))
+		return true;
+	/* Once may be another processor's doing; then it is code that cannot be read. */
+	if (v->undecoded == x->rip + 1)
+		vcpu_inject_exception(v, EXC_GP, 0);
+	v->undecoded = x->rip + 1;
+	return false;
 }

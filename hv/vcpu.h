@@ -41,6 +41,7 @@ struct vcpu {
 
 	/* Requests of the module during this run: MULLION_REQUEST_*. */
 	uint32_t request;
+	uint64_t undecoded;  /* 1 + RIP of the last instruction that vcpu_decode() gave up on */
 	uint32_t turn_exits; /* that were answered in root mode since VCPU_RUN */
 	/* An event to be taken on the next entry; also what an exit interrupted. */
 	struct mullion_event inject;
@@ -52,7 +53,7 @@ struct vcpu {
 
 	uint64_t xcr0;
 	uint64_t dr[4];	     /* DR0-3 while not live */
-	uint64_t tsc_aux, spec_ctrl; /* while not running */
+	uint64_t tsc_aux, spec_ctrl, xss; /* while not running */
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base; /* VT-x: while not running */
 	uint64_t vendor_state[16];   /* the vendor's own, what its block has no room for */
 	uint64_t tsc_offset;
@@ -79,7 +80,8 @@ enum exit_kind {
 	EXIT_CR_WRITE,	   /* register number, operand register */
 	EXIT_DR_ACCESS,	   /* any access to a debug register */
 	EXIT_XSETBV,
-	EXIT_CACHE_FLUSH,  /* INVD, WBINVD */
+	EXIT_INVD,
+	EXIT_WBINVD,
 	EXIT_FORBIDDEN,	   /* an instruction that the guest has not: #UD */
 	EXIT_PRIVILEGED,   /* an instruction that the guest may not: #GP(0) */
 	EXIT_IRQ_WINDOW,
@@ -167,7 +169,8 @@ void vcpu_skip(struct vcpu *v, uint8_t length);
 /*
  * Finds out what the processor did not say about the instruction at RIP, which the exit
  * says is of `kind`. False if its bytes cannot be read or say otherwise (another processor
- * changed them): then the guest is entered again as it is.
+ * changed them): then the guest is entered again as it is, and the second time in the same
+ * place with #GP.
  */
 bool vcpu_decode(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind, struct insn *insn);
 

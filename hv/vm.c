@@ -59,6 +59,7 @@ static void take_frames(uint64_t id, uint64_t pfn, uint64_t count)
 
 int64_t vm_create(uint64_t pfn, uint64_t count)
 {
+	static uint64_t last_serial;
 	uint64_t id = 1;
 	struct vm *vm;
 	int64_t error = check_donation(pfn, count);
@@ -81,6 +82,7 @@ int64_t vm_create(uint64_t pfn, uint64_t count)
 	for (uint64_t i = 1; i < count; i++)
 		pool_put(&vm->pool, hpa((pfn + i) << PAGE_SHIFT));
 	vm->id = (uint16_t)id;
+	vm->serial = ++last_serial;
 	vm->tlb_generation = 1;
 	vm->nested = (struct address_space){
 		.format = vendor->nested_format,

@@ -36,6 +36,7 @@ struct vm {
 	uint16_t id;
 	uint16_t vcpu_count;
 	bool ending;	      /* VM_DESTROY has begun: no vCPU is entered again */
+	uint64_t serial; /* never used again, as the identifier is */
 	uint64_t tlb_generation;
 	uint64_t teardown_next; /* gpa from which VM_DESTROY goes on */
 	uint64_t shared;	/* 4 KiB frames mapped */

@@ -103,8 +103,10 @@ void exit_decode(const struct vcpu *v, struct vm_exit *x)
 		x->kind = EXIT_CPUID;
 		break;
 	case VMEXIT_INVD:
+		x->kind = EXIT_INVD;
+		break;
 	case VMEXIT_WBINVD:
-		x->kind = EXIT_CACHE_FLUSH;
+		x->kind = EXIT_WBINVD;
 		break;
 	case VMEXIT_HLT:
 		x->kind = EXIT_HLT;

@@ -195,7 +195,8 @@ static void inject(struct vcpu *v)
 	b->control.eventinj = event_pack(event, !(b->save.cr0 & CR0_PE));
 	if (event_is_software(event))
 		b->control.nrip = b->save.rip;
-	if (event->type == MULLION_EVENT_NMI)
+	/* The service domain's NMIs are the processor's to mask. */
+	if (event->type == MULLION_EVENT_NMI && !v->is_service)
 		v->nmi_blocked = true;
 	/* The processor does this where it raises #DB itself. */
 	if (event->type == MULLION_EVENT_EXCEPTION && event->vector == EXC_DB) {
@@ -263,7 +264,9 @@ void svm_run(struct vcpu *v, struct vm_exit *x)
 	b->control.clean = svm_features.clean_bits;
 
 	exit_decode(v, x);
-	if (x->kind != EXIT_REFUSED)
+	if (x->kind == EXIT_REFUSED)
+		cpu->next_asid = svm_features.asid_end; /* the flush asked for was not done */
+	else
 		collect_event(v, injected, rip);
 	if (b->control.stepping)
 		step_end(v, x);

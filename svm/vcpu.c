@@ -19,6 +19,7 @@ static const enum vmexit intercepts_all[] = {
 	VMEXIT_VMRUN, VMEXIT_VMMCALL, VMEXIT_VMLOAD, VMEXIT_VMSAVE,
 	VMEXIT_STGI, VMEXIT_CLGI, VMEXIT_SKINIT, VMEXIT_INVLPGA,
 	VMEXIT_CPUID, VMEXIT_MSR, VMEXIT_INIT, VMEXIT_SHUTDOWN,
+	VMEXIT_INVD, /* drops other domains' memory from the caches, too */
 };
 
 /*
@@ -28,7 +29,7 @@ static const enum vmexit intercepts_all[] = {
  */
 static const enum vmexit intercepts_guest[] = {
 	VMEXIT_INTR, VMEXIT_NMI, VMEXIT_IOIO, VMEXIT_HLT, VMEXIT_RDPMC,
-	VMEXIT_INVD, VMEXIT_WBINVD, VMEXIT_XSETBV, VMEXIT_ICEBP,
+	VMEXIT_WBINVD, VMEXIT_XSETBV, VMEXIT_ICEBP,
 	VMEXIT_MONITOR, VMEXIT_MWAIT, VMEXIT_MWAIT_CONDITIONAL,
 	VMEXIT_EXCP0 + EXC_DB, VMEXIT_EXCP0 + EXC_AC, VMEXIT_EXCP0 + EXC_MC,
 };
@@ -103,13 +104,11 @@ uint64_t svm_get_efer(struct vcpu *v)
 	return vmcb_of(v)->save.efer & ~EFER_SVME;
 }
 
-/* Bits that are a guest's to choose. LMA follows from LME and CR0.PG (APM vol. 2 14.6). */
-#define EFER_GUEST (EFER_SCE | EFER_LME | EFER_NXE | EFER_LMSLE | EFER_FFXSR | EFER_TCE)
-
+/* LMA follows from LME and CR0.PG (APM vol. 2 14.6). */
 void svm_set_efer(struct vcpu *v, uint64_t value)
 {
 	struct vmcb *b = vmcb_of(v);
-	uint64_t efer = (value & EFER_GUEST) | EFER_SVME;
+	uint64_t efer = (value & cpu_features.efer) | EFER_SVME;
 
 	if (efer & EFER_LME && b->save.cr0 & CR0_PG)
 		efer |= EFER_LMA;

@@ -56,9 +56,16 @@ ap_start32:
 	.code64
 	.type ap_start64, @function
 ap_start64:
-	movq ap_stack, %rsp
+	xorl %eax, %eax
+	xchgq %rax, ap_stack
+	testq %rax, %rax
+	jz 1f
+	movq %rax, %rsp
 	xorl %ebp, %ebp
 	call ap_main
+1:	cli /* too late: nobody waits for this processor any more */
+	hlt
+	jmp 1b
 	.size ap_start64, . - ap_start64
 
 	.section .note.GNU-stack, "", @progbits
