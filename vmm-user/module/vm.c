@@ -16,8 +16,6 @@
 #include "vcpu.h"
 #include "vm.h"
 
-#define VCPU_ID_MAX 255 /* xAPIC identifiers; 255 is the broadcast */
-
 /* -- Life ------------------------------------------------------------------ */
 
 void vm_get(struct mullion_vm *vm)

@@ -18,6 +18,7 @@
 struct mullion_vcpu;
 
 #define MULLION_SLOTS_MAX 512
+#define VCPU_ID_MAX 255 /* xAPIC identifiers are below; 255 is the broadcast */
 #define MULLION_GFN_MAX (MULLION_MAX_GPA >> PAGE_SHIFT)
 
 /*
