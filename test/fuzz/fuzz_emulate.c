@@ -18,7 +18,7 @@
 #define ROM 0x12000u
 #define ROM_SIZE 0x1000u
 #define SPACE (ROM + ROM_SIZE) /* where anything is at all */
-#define STEPS 64
+#define STEPS 12
 
 enum { MODE_REAL, MODE_V86, MODE_16, MODE_32, MODE_LONG, MODE_COUNT };
 
@@ -57,8 +57,12 @@ static uint64_t random64(void)
 	return random_state;
 }
 
-/* Entries that lead somewhere, into the same few pages, with rights at random. */
-static void fill_with_tables(unsigned int entry_size)
+enum { TABLES_NONE, TABLES_32, TABLES_64, TABLES_KINDS };
+#define MEMORIES 8
+
+/* Page table entries that lead somewhere, into the same few pages, with rights at
+ * random. */
+static void fill_with_tables(uint8_t *memory, unsigned int entry_size)
 {
 	for (unsigned int at = 0; at < 0x8000; at += entry_size) {
 		uint64_t entry = random64();
@@ -68,8 +72,29 @@ static void fill_with_tables(unsigned int entry_size)
 			entry = random64();
 		if (random64() & 7)
 			entry &= ~0x80ull;
-		memcpy(ram + at, &entry, entry_size);
+		memcpy(memory + at, &entry, entry_size);
 	}
+}
+
+/* RAM full of random bytes and tables: one of a few, made once. */
+static void fill_ram(unsigned int number, unsigned int tables)
+{
+	static uint8_t memory[MEMORIES][TABLES_KINDS][RAM_SIZE];
+	static bool made[MEMORIES][TABLES_KINDS];
+	uint8_t *chosen = memory[number % MEMORIES][tables];
+
+	if (!made[number % MEMORIES][tables]) {
+		random_state = number % MEMORIES + 0x9e3779b97f4a7c15ull;
+		for (unsigned int i = 0; i < RAM_SIZE; i += 8) {
+			uint64_t value = random64();
+
+			memcpy(chosen + i, &value, 8);
+		}
+		if (tables != TABLES_NONE)
+			fill_with_tables(chosen, tables == TABLES_32 ? 4 : 8);
+		made[number % MEMORIES][tables] = true;
+	}
+	memcpy(ram, chosen, RAM_SIZE);
 }
 
 static void set_mode(const struct input *in)
@@ -115,19 +140,15 @@ static void set_mode(const struct input *in)
 static void set_up(const struct input *in, const uint8_t *code, size_t length)
 {
 	struct emulate_context *ctx = &m.ctx;
+	unsigned int tables = TABLES_NONE;
 
-	random_state = in->seed + 0x9e3779b97f4a7c15ull;
 	machine_init(&m);
 	machine_add(&m, REGION_RAM, 0, ram, RAM_SIZE);
 	machine_add(&m, REGION_DEVICE, DEVICE, device, DEVICE_SIZE);
 	machine_add(&m, REGION_ROM, ROM, rom, ROM_SIZE);
 	m.answer = in->answer % 3;
 	m.contend = in->contend % 4;
-	for (unsigned int i = 0; i < RAM_SIZE; i += 8) {
-		uint64_t value = random64();
-
-		memcpy(ram + i, &value, 8);
-	}
+	random_state = in->seed + 0x9e3779b97f4a7c15ull;
 	set_mode(in);
 	ctx->rflags |= (uint64_t)(in->rflags & 0xd5) | (in->rflags & 2 ? 1 << 8 : 0) |
 		       (in->rflags & 8 ? 1 << 10 : 0) | (in->rflags & 0x20 ? 1 << 18 : 0);
@@ -140,8 +161,9 @@ static void set_up(const struct input *in, const uint8_t *code, size_t length)
 			    (in->paging & 16 ? 1 << 21 : 0) | (in->paging & 32 ? 1 << 12 : 0);
 		ctx->efer |= in->paging & 64 ? 1 << 11 : 0;
 		ctx->cr3 = random64() & 0x7000;
-		fill_with_tables(ctx->cr4 & 1 << 5 ? 8 : 4);
+		tables = ctx->cr4 & 1 << 5 ? TABLES_64 : TABLES_32;
 	}
+	fill_ram(in->seed >> 24, tables);
 	ctx->cr0 |= in->control & 1 ? 8 : in->control & 2 ? 4 : 0;
 	ctx->rip = in->rip;
 	if (length > 16)
