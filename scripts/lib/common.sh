@@ -67,12 +67,15 @@ fingerprint() {
 # is_current STAMP HASH : whether the thing that STAMP stands for was made of HASH.
 is_current() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
 
-# exclusively NAME : this process holds the lock NAME until it ends, so that two
-# scripts started together do not build the same thing twice.
+# exclusively NAME COMMAND... : runs it while holding the lock NAME, so that two scripts
+# started together do not build the same thing twice.
 exclusively() {
-	local fd
-	exec {fd}>"$BUILD/.$1.lock"
-	flock -n "$fd" || { say "waiting for another script that builds $1"; flock "$fd"; }
+	local lock=$BUILD/.$1.lock
+	shift
+	(
+		flock -n 9 || { say "waiting for another script that builds here"; flock 9; }
+		"$@"
+	) 9>"$lock"
 }
 
 # quietly LOG COMMAND... : runs it with its output in LOG, whose end is shown on failure.

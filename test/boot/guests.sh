@@ -34,7 +34,7 @@ start() {
 	shift
 	GUESTS="$GUESTS $name"
 	rm -f "/share/out/$name.console"
-	qemu-system-x86_64 -name "$name" -accel kvm -m 256 -display none -no-reboot \
+	qemu-system-x86_64 -name "$name" -accel kvm -m 256 -nic none -display none -no-reboot \
 		-serial "file:/share/out/$name.console" \
 		-monitor "unix:/run/$name.monitor,server,nowait" "$@" \
 		>"/share/out/$name.qemu" 2>&1 </dev/null &
@@ -45,10 +45,10 @@ start() {
 pid_of() { cat "/run/$1.pid"; }
 running() { kill -0 "$(pid_of "$1")" 2>/dev/null; }
 
-# monitor NAME COMMAND : what QEMU's monitor answers.
+# monitor NAME COMMAND : what QEMU's monitor answers, without its greeting and echo.
 monitor() {
 	echo "$2" | socat -t 2 - "UNIX-CONNECT:/run/$1.monitor" 2>/dev/null |
-		tr -d '\r' | sed '1d'
+		tr -d '\r' | grep -v '^(qemu)' | sed 1d
 }
 
 # wait_for SECONDS NAME WHAT COMMAND... : until COMMAND succeeds.
@@ -74,10 +74,11 @@ wait_console() { wait_for "$2" "$1" "'$3' on its console" console_shows "$1" "$3
 # screen_text NAME : the 80 by 25 characters of a VGA text screen.
 screen_text() {
 	rm -f /run/text
-	monitor "$1" "pmemsave 0xb8000 4000 /run/text" >/dev/null
+	# Quoted, or the monitor takes the slash for a division.
+	monitor "$1" 'pmemsave 0xb8000 4000 "/run/text"' >/dev/null
 	[ -f /run/text ] || return 1
 	od -An -v -tu1 -w2 /run/text | awk '{
-		printf "%c", $1 < 32 || $1 > 126 ? 32 : $1
+		printf("%c", ($1 < 32 || $1 > 126) ? 32 : $1)
 		if (NR % 80 == 0) print "" }'
 }
 
@@ -103,3 +104,18 @@ stop() {
 }
 
 mkdir -p /share/out
+
+# accounts : the memory that Mullion accounts for, a line each. Needs mullion(8).
+accounts() {
+	mullion info --json | tr -d ' ",' | grep -E '^(root|root_unused|donated|mapped):'
+}
+
+guests() { mullion info --json | grep -c '"vm"' || true; }
+
+# same_accounts FILE : fails unless accounts say what FILE says.
+same_accounts() {
+	accounts >/run/accounts
+	cmp -s "$1" /run/accounts || fail "memory was not given back; before and now:
+$(paste "$1" /run/accounts)"
+	say "memory is accounted for as before: $(tr '\n' ' ' </run/accounts)"
+}
