@@ -71,11 +71,9 @@ static void load_linux(struct linux_entry *entry)
 /* What this machine lacks, or NULL with the vendor chosen. */
 static const char *choose_vendor(void)
 {
-	if (!cpu_features.amd)
-		return "an AMD processor with AMD-V (VT-x is not supported yet)";
 	if (!cpu_features.nx)
 		return "no-execute page protection (NX); switch it on in the firmware setup";
-	vendor = &svm_vendor;
+	vendor = cpu_features.amd ? &svm_vendor : &vmx_vendor;
 	return vendor->probe();
 }
 

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One entry of a vCPU and the exit that ends it.
+ *
+ * NMIs. In a guest they exit; virtual NMIs keep count of the guest's own blocking. The service
+ * domain takes them as on the bare machine. What arrives in root mode, or with an exit, is
+ * latched (trap.c) and injected at the next entry of the service domain. Until then no guest
+ * is entered: run() looks first, and vmx_enter() looks again at a point from which on trap.c
+ * makes it turn back.
+ *
+ * Stepping. RFLAGS.TF is ours only while the guest runs: every exit takes it out again.
+ */
+#include "vmx/vmx.h"
+
+#include "hv/guest_memory.h"
+#include "hv/phys.h"
+#include "hv/trap.h"
+#include "hv/vm.h"
+#include "hv/x86.h"
+
+#define MSR_FLUSH_CMD 0x10bu
+#define INVEPT_SINGLE 1ull
+
+_Static_assert(offsetof(struct vcpu, gpr) == 0 && MULLION_RSP == 4 && MULLION_R15 == 15,
+	       "entry.S");
+_Static_assert(offsetof(struct vcpu, vtpr) == 0x80, "the vCPU is its own virtual-APIC page");
+
+void vmx_load(struct vcpu *v)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->loaded == v)
+		return;
+	__asm__ volatile("vmptrld %0" ::"m"(v->control_hpa) : "cc", "memory");
+	vmx_of(v)->active = true;
+	cpu->loaded = v;
+}
+
+/* VMCLEAR: what the processor has cached of the VMCS goes to memory (25.11.1). */
+void vmx_unload(struct vcpu *v)
+{
+	struct vmx_vcpu *vx = vmx_of(v);
+
+	if (!vx->active)
+		return;
+	__asm__ volatile("vmclear %0" ::"m"(v->control_hpa) : "cc", "memory");
+	vx->active = vx->launched = false;
+	if (this_cpu()->loaded == v)
+		this_cpu()->loaded = NULL;
+}
+
+/*
+ * Drops what the processor has cached of v's nested tables. That is not tagged with the VPID
+ * but shared by all of the VM's vCPUs: a vCPU that comes from another processor may find
+ * leavings here from before it was brought up to date there.
+ */
+static void flush(struct cpu *cpu, struct vcpu *v)
+{
+	const struct {
+		uint64_t eptp, reserved;
+	} operand = { v->vm->nested.root.raw | EPTP_FORMAT, 0 };
+
+	if (v->last_cpu == cpu && !vmx_of(v)->flush)
+		return;
+	v->last_cpu = cpu;
+	vmx_of(v)->flush = false;
+	__asm__ volatile("invept %0, %1" ::"m"(operand), "r"(INVEPT_SINGLE) : "cc", "memory");
+}
+
+/* With new control registers the processor does not load the four entries that CR3 points to
+ * in PAE paging; MOV to CR3 would have (SDM vol. 3A 4.4.1). */
+static void reload_pdptes(struct vcpu *v)
+{
+	uint64_t table = vmread(GUEST_CR3) & 0xffffffe0;
+
+	vmx_of(v)->reload_pdptes = false;
+	if (!(vmread(GUEST_CR0) & CR0_PG) || !(vmread(GUEST_CR4) & CR4_PAE))
+		return;
+	for (unsigned int i = 0; i < 4; i++) {
+		hpa_t entry;
+		bool found = guest_translate(v->vm, gpa(table + 8 * i), &entry);
+
+		vmwrite(GUEST_PDPTE0 + 2 * i, found ? *(uint64_t *)phys_to_virt(entry.raw) : 0);
+	}
+}
+
+/* What the controls below follow from, besides MULLION_REQUEST_*. */
+#define ARM_TIMER (1u << 31)
+
+/*
+ * Puts v's windows and wanted exceptions into the controls. The preemption timer at 0 makes
+ * an exit as soon as an event has been delivered, for one that had to wait.
+ */
+static void arm(struct vcpu *v)
+{
+	bool waiting = v->is_service && v->inject.valid && this_cpu()->latched;
+	uint32_t armed = v->request | (waiting ? ARM_TIMER : 0);
+
+	if (armed == vmx_of(v)->armed)
+		return;
+	vmx_of(v)->armed = armed;
+	vmcs_switch(CPU_CONTROLS, CPU_INTERRUPT_WINDOW, armed & MULLION_REQUEST_IRQ_WINDOW);
+	vmcs_switch(CPU_CONTROLS, CPU_NMI_WINDOW, armed & MULLION_REQUEST_NMI_WINDOW);
+	vmcs_switch(CPU_CONTROLS, CPU_CR8_LOAD, armed & MULLION_REQUEST_CR8_EXIT);
+	vmcs_switch(EXCEPTION_BITMAP, BIT(EXC_BP), armed & MULLION_REQUEST_DEBUG);
+	vmcs_switch(PIN_CONTROLS, PIN_TIMER, armed & ARM_TIMER);
+}
+
+/* The service domain's next event from those that root mode latched for it. */
+static void take_latched(struct cpu *cpu, struct vcpu *v)
+{
+	uint8_t vector = cpu->latched & BIT(EXC_MC) ? EXC_MC : EXC_NMI;
+
+	if (!v->is_service || !cpu->latched || v->inject.valid)
+		return;
+	__atomic_fetch_and(&cpu->latched, ~(uint32_t)BIT(vector), __ATOMIC_RELAXED);
+	v->inject = (struct mullion_event){
+		.valid = 1,
+		.type = vector == EXC_NMI ? MULLION_EVENT_NMI : MULLION_EVENT_EXCEPTION,
+		.vector = vector,
+	};
+}
+
+/* Whether `event` is raised by an instruction, of `length` bytes, that RIP has passed. */
+static bool is_software(const struct mullion_event *event, uint8_t *length)
+{
+	bool interrupt = event->type == MULLION_EVENT_SOFT_INTERRUPT;
+	bool exception = event->type == MULLION_EVENT_EXCEPTION &&
+			 (event->vector == EXC_BP || event->vector == EXC_OF);
+
+	*length = interrupt ? 2 : exception ? 1 : 0;
+	return interrupt || exception;
+}
+
+/* The processor knows which exceptions have an error code, in protected mode (28.2.1.3). */
+static bool has_error(const struct mullion_event *event)
+{
+	return event->type == MULLION_EVENT_EXCEPTION && event->vector < 32 &&
+	       (BIT(EXC_DF) | BIT(EXC_TS) | BIT(EXC_NP) | BIT(EXC_SS) | BIT(EXC_GP) | BIT(EXC_PF) |
+		BIT(EXC_AC)) >> event->vector & 1 &&
+	       vmread(GUEST_CR0) & CR0_PE;
+}
+
+static void inject(struct vcpu *v, const struct mullion_event *event)
+{
+	uint64_t info = EVENT_VALID | (uint64_t)event->type << EVENT_TYPE_SHIFT | event->vector;
+	uint8_t length;
+
+	if (!event->valid)
+		return;
+	/* The return address is RIP plus this length. */
+	if (is_software(event, &length)) {
+		if (event->type == MULLION_EVENT_EXCEPTION)
+			info = EVENT_VALID | EVENT_SOFTWARE_EXCEPTION << EVENT_TYPE_SHIFT |
+			       event->vector;
+		vmwrite(ENTRY_INSN_LENGTH, length);
+		vmwrite(GUEST_RIP, vmread(GUEST_RIP) - length);
+	}
+	if (has_error(event)) {
+		info |= EVENT_ERROR_VALID;
+		vmwrite(ENTRY_ERROR_CODE, event->error & 0x7fff);
+	}
+	/* The processor does this where it raises #DB itself. */
+	if (event->type == MULLION_EVENT_EXCEPTION && event->vector == EXC_DB)
+		vmcs_switch(GUEST_DR7, DR7_GD, false);
+	vmwrite(ENTRY_INTERRUPTION, info);
+	v->inject.valid = 0;
+}
+
+/* Takes back what has not been entered with. */
+static void uninject(struct vcpu *v, const struct mullion_event *event)
+{
+	uint8_t length;
+
+	if (!event->valid)
+		return;
+	vmwrite(ENTRY_INTERRUPTION, 0);
+	if (is_software(event, &length))
+		vmwrite(GUEST_RIP, vmread(GUEST_RIP) + length);
+	v->inject = *event;
+}
+
+/*
+ * An event whose delivery the exit interrupted must be injected again. But if the guest's
+ * own instruction raised it, RIP is on that instruction still, and it will raise it again;
+ * only for what was `injected` there is no such instruction.
+ */
+static void collect_event(struct vcpu *v, const struct mullion_event *injected)
+{
+	uint64_t info = vmread(IDT_VECTORING);
+	uint8_t type = info >> EVENT_TYPE_SHIFT & 7, length;
+
+	if (!(info & EVENT_VALID))
+		return;
+	if (type >= MULLION_EVENT_SOFT_INTERRUPT) {
+		if (injected->valid && is_software(injected, &length))
+			uninject(v, injected);
+		return;
+	}
+	v->inject = (struct mullion_event){
+		.valid = 1,
+		.type = type,
+		.vector = (uint8_t)info,
+		.has_error = info & EVENT_ERROR_VALID ? 1 : 0,
+		.error = info & EVENT_ERROR_VALID ? vmread(IDT_VECTORING_ERROR_CODE) : 0,
+	};
+	if (type == MULLION_EVENT_NMI)
+		vmcs_switch(GUEST_INTERRUPTIBILITY, BLOCKED_BY_NMI, false);
+}
+
+/* Not together with an event, whose handler would find our TF in the flags that the processor
+ * pushes. -> whether TF is ours. */
+static bool step_begin(struct vcpu *v)
+{
+	uint64_t rflags;
+
+	if (!(v->request & MULLION_REQUEST_SINGLE_STEP) || v->inject.valid)
+		return false;
+	rflags = vmread(GUEST_RFLAGS);
+	vmwrite(GUEST_RFLAGS, rflags | RFLAGS_TF);
+	if (vmread(GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
+		vmwrite(GUEST_PENDING_DEBUG, PENDING_BS);
+	return !(rflags & RFLAGS_TF);
+}
+
+static enum entry_result enter(struct cpu *cpu, struct vcpu *v)
+{
+	struct vmx_vcpu *vx = vmx_of(v);
+	enum entry_result result;
+
+	if (vx->rsp != v->gpr[MULLION_RSP])
+		vmwrite(GUEST_RSP, v->gpr[MULLION_RSP]);
+	if (read_cr2() != vx->cr2)
+		write_cr2(vx->cr2);
+	if (vmx_features.clear_buffers && !v->is_service)
+		__asm__ volatile("verw %0" ::"m"((const uint16_t){ ROOT_DS }) : "cc");
+
+	result = vmx_enter(v->gpr, vx->launched, &cpu->latched);
+
+	vx->launched |= result == ENTRY_DONE;
+	vx->cr2 = read_cr2();
+	vx->rsp = v->gpr[MULLION_RSP] = vmread(GUEST_RSP);
+	return result;
+}
+
+void vmx_run(struct vcpu *v, struct vm_exit *x)
+{
+	struct cpu *cpu = this_cpu();
+	struct mullion_event event;
+	bool stepping;
+
+	*x = (struct vm_exit){ .kind = EXIT_NMI };
+	if (cpu->latched && !v->is_service)
+		return;
+	if (vmx_features.flush_l1d && !v->is_service && cpu->loaded != v)
+		wrmsr(MSR_FLUSH_CMD, 1);
+	vmx_load(v);
+	flush(cpu, v);
+	if (vmx_of(v)->reload_pdptes)
+		reload_pdptes(v);
+	take_latched(cpu, v);
+	arm(v);
+	stepping = step_begin(v);
+	event = v->inject;
+	inject(v, &event);
+
+	switch (enter(cpu, v)) {
+	case ENTRY_DONE:
+		vmx_exit_decode(v, x);
+		if (x->kind != EXIT_REFUSED)
+			collect_event(v, &event);
+		break;
+	case ENTRY_FAILED:
+		*x = (struct vm_exit){ .kind = EXIT_REFUSED, .code = REASON_ENTRY_FAILED,
+				       .info = { vmread(INSTRUCTION_ERROR) } };
+		break;
+	case ENTRY_ABORTED:
+		uninject(v, &event);
+		x->kind = EXIT_RETRY;
+		break;
+	}
+	if (stepping)
+		vmcs_switch(GUEST_RFLAGS, RFLAGS_TF, false);
+}
