@@ -15,3 +15,11 @@ foreach(name cli_json cli_log cli_print cli_symbols)
 	unit_test(${name})
 	target_link_libraries(test_${name} PRIVATE unit_cli)
 endforeach()
+
+# The manual page, read by groff with all of its warnings.
+find_program(GROFF groff)
+if(GROFF)
+	add_test(NAME unit_cli_manual
+		COMMAND sh -c "! ${GROFF} -mandoc -Tutf8 -ww -z ${cli}/mullion.8 2>&1 | grep .")
+	set_tests_properties(unit_cli_manual PROPERTIES LABELS unit)
+endif()
