@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm-user/cli/dmesg.h"
@@ -39,7 +40,10 @@ static struct file {
 } file;
 
 static unsigned int symbol_count;
-static char path[] = "/tmp/test_cli_symbols.XXXXXX";
+
+/* A file in memory: thousands are tried. */
+static int file_fd;
+static char path[32];
 
 static void add_symbol(const char *name, unsigned char info, uint16_t section, uint64_t value,
 		       uint64_t size)
@@ -108,25 +112,22 @@ static int make_file(void **state)
 
 static int make_path(void **state)
 {
-	int fd = mkstemp(path);
-
 	(void)state;
-	return fd < 0 ? -1 : close(fd);
+	file_fd = memfd_create("test_cli_symbols", MFD_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd);
+	return file_fd < 0 ? -1 : 0;
 }
 
-static int remove_path(void **state)
+static int close_path(void **state)
 {
 	(void)state;
-	return unlink(path);
+	return close(file_fd);
 }
 
 static struct symbols *open_bytes(const void *bytes, size_t length, FILE *errors)
 {
-	FILE *out = fopen(path, "wb");
-
-	assert_non_null(out);
-	assert_int_equal(fwrite(bytes, 1, length, out), length);
-	assert_int_equal(fclose(out), 0);
+	assert_int_equal(ftruncate(file_fd, 0), 0);
+	assert_int_equal(pwrite(file_fd, bytes, length, 0), length);
 	return symbols_open(path, errors);
 }
 
@@ -360,5 +361,5 @@ int main(void)
 		cmocka_unit_test_setup(test_damaged, make_file),
 	};
 
-	return cmocka_run_group_tests(tests, make_path, remove_path);
+	return cmocka_run_group_tests(tests, make_path, close_path);
 }
