@@ -314,6 +314,65 @@ static void test_signals(void)
 	machine_end(&m);
 }
 
+GUEST(copy, "1: mov 0x8000, %eax\n mov %eax, 0x9000\n incl 0xa000\n jmp 1b");
+
+static void *run_until_stopped(void *argument)
+{
+	const struct machine *m = argument;
+
+	while (!stop_kicking)
+		run(m);
+	return NULL;
+}
+
+/* A page is replaced under running vCPUs, again and again: they must see the new one. */
+static void test_replaced_pages(void)
+{
+	struct machine m = MACHINE(copy), second;
+	volatile uint32_t *from = (uint32_t *)(m.ram + 0x8000);
+	volatile uint32_t *to = (uint32_t *)(m.ram + 0x9000);
+	struct sigaction action = { .sa_handler = on_signal };
+	pthread_t threads[2];
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	uint32_t round;
+	int patience;
+
+	sigaction(SIGUSR1, &action, NULL);
+	second = m;
+	second.vcpu = CALL(m.vm, KVM_CREATE_VCPU, 1);
+	second.run = mmap(NULL, m.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, second.vcpu, 0);
+	if (second.run == MAP_FAILED)
+		die("mmap of the second vCPU");
+	CALL(m.vcpu, KVM_GET_SREGS, &sregs);
+	CALL(m.vcpu, KVM_GET_REGS, &regs);
+	CALL(second.vcpu, KVM_SET_SREGS, &sregs);
+	CALL(second.vcpu, KVM_SET_REGS, &regs);
+	stop_kicking = false;
+	pthread_create(&threads[0], NULL, run_until_stopped, &m);
+	pthread_create(&threads[1], NULL, run_until_stopped, &second);
+	for (round = 1; round <= 200; round++) {
+		if (mmap(m.ram + 0x8000, 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+			die("mmap of the replacement");
+		*from = round;
+		for (patience = 0; *to != round && patience < 20000; patience++)
+			usleep(100);
+		if (*to != round)
+			break;
+	}
+	stop_kicking = true;
+	m.run->immediate_exit = second.run->immediate_exit = 1;
+	for (int i = 0; i < 2; i++) {
+		pthread_kill(threads[i], SIGUSR1);
+		pthread_join(threads[i], NULL);
+	}
+	CHECK(round == 201, "round %u: the guests still see %u", round, *to);
+	munmap(second.run, m.run_size);
+	close(second.vcpu);
+	machine_end(&m);
+}
+
 GUEST(dirty, "movb $1, 0x5000\n out %al, $1\n movb $2, 0x5001\n movb $3, 0x7000\n hlt");
 
 static void test_dirty_log(void)
@@ -453,6 +512,7 @@ static const struct {
 	{ "signals", test_signals },	   { "dirty-log", test_dirty_log },
 	{ "state", test_state },	   { "in-kernel-writes", test_in_kernel_writes },
 	{ "shutdown", test_shutdown },	   { "many", test_many },
+	{ "replaced-pages", test_replaced_pages },
 };
 
 static bool wanted(const char *name, int argc, char **argv)
