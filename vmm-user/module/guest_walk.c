@@ -87,8 +87,9 @@ static uint64_t reserved_bits(const struct guest_paging *paging, const struct fo
 		reserved |= bits(52, 62);
 	if (!(paging->efer & EFER_NXE))
 		reserved |= ENTRY_NX;
+	/* QEMU's software processor marks these entries accessed, in bit 5. */
 	if (format->bare_top && level == format->levels)
-		return reserved | ENTRY_NX | bits(1, 2) | bits(5, 8);
+		return reserved | ENTRY_NX | bits(1, 2) | bits(6, 8);
 	if (large)
 		reserved |= bits(13, level_shift(format, level) - 1);
 	else if (level > format->large_levels)
