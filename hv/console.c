@@ -6,16 +6,12 @@
 #include "hv/x86.h"
 
 /* Registers of the 16550, as offsets from its first port. */
-enum uart_register {
-	UART_DATA = 0,
-	UART_IER = 1,
-	UART_DIVISOR_LOW = 0,  /* with LCR_DLAB */
-	UART_DIVISOR_HIGH = 1, /* with LCR_DLAB */
-	UART_FCR = 2,
-	UART_LCR = 3,
-	UART_MCR = 4,
-	UART_LSR = 5,
-};
+#define UART_DATA 0 /* with LCR_DLAB the divisor's low byte */
+#define UART_IER 1  /* with LCR_DLAB its high byte */
+#define UART_FCR 2
+#define UART_LCR 3
+#define UART_MCR 4
+#define UART_LSR 5
 
 #define FCR_ENABLE_CLEAR 0x07
 #define LCR_8N1 0x03
@@ -41,32 +37,18 @@ static void wait_for(uint8_t bit)
 	}
 }
 
-void console_early_init(void)
+void console_set(enum console_port port, uint16_t divisor)
 {
-	console_set(CONSOLE_COM1, CONSOLE_DEFAULT_BAUD);
-}
-
-void console_set(enum console_port port, uint32_t baud)
-{
-	static const uint16_t first_port[] = {
-		[CONSOLE_NONE] = 0,
-		[CONSOLE_COM1] = 0x3f8,
-		[CONSOLE_COM2] = 0x2f8,
-	};
-	uint16_t divisor = (uint16_t)(115200 / baud);
-
 	wait_for(LSR_IDLE); /* what was written under the old settings */
-	uart = first_port[port];
+	uart = (uint16_t)port;
+	if (uart && inb(uart + UART_LSR) == LSR_NO_UART)
+		uart = 0;
 	if (!uart)
 		return;
-	if (inb(uart + UART_LSR) == LSR_NO_UART) {
-		uart = 0;
-		return;
-	}
 	outb(uart + UART_IER, 0);
 	outb(uart + UART_LCR, LCR_DLAB | LCR_8N1);
-	outb(uart + UART_DIVISOR_LOW, (uint8_t)divisor);
-	outb(uart + UART_DIVISOR_HIGH, (uint8_t)(divisor >> 8));
+	outb(uart + UART_DATA, (uint8_t)divisor);
+	outb(uart + UART_IER, (uint8_t)(divisor >> 8));
 	outb(uart + UART_LCR, LCR_8N1);
 	outb(uart + UART_FCR, FCR_ENABLE_CLEAR);
 	outb(uart + UART_MCR, MCR_DTR_RTS);

@@ -7,20 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A UART by its first I/O port. */
 enum console_port {
-	CONSOLE_NONE,
-	CONSOLE_COM1,
-	CONSOLE_COM2,
+	CONSOLE_NONE = 0,
+	CONSOLE_COM1 = 0x3f8,
+	CONSOLE_COM2 = 0x2f8,
 };
 
-#define CONSOLE_DEFAULT_BAUD 115200
-
-/* Opens the default console: COM1 at CONSOLE_DEFAULT_BAUD, 8n1. */
-void console_early_init(void);
-
-/* Moves the console to `port` at `baud` (a divisor of 115200), 8n1. Without a
- * UART at the port the console is none. */
-void console_set(enum console_port port, uint32_t baud);
+/* Moves the console to `port` at 115200 baud / `divisor` (1 to 65535), 8n1.
+ * Without a UART at the port the console is none, as it is at first. */
+void console_set(enum console_port port, uint16_t divisor);
 
 /* Writes `len` bytes, each '\n' as CR LF. Waits a bounded time for each byte,
  * and gives a UART up that stays busy. */

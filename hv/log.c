@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "hv/log.h"
 #include "hv/console.h"
-#include "hv/lib/string.h"
 #include "hv/print.h"
 #include "hv/spinlock.h"
 #include "hv/x86.h"
@@ -28,13 +27,6 @@ void log_set_level(enum log_level level)
 	console_level = level;
 }
 
-static void ring_write(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		ring[(end + i) % LOG_SIZE] = text[i];
-	end += length;
-}
-
 void log_vprint(enum log_level level, const char *format, va_list args)
 {
 	char line[LOG_LINE_MAX];
@@ -47,7 +39,8 @@ void log_vprint(enum log_level level, const char *format, va_list args)
 	if (line[length - 1] != '\n')
 		line[length++] = '\n'; /* in the NUL's place if need be */
 	spin_lock(&lock);
-	ring_write(line, length);
+	for (size_t i = 0; i < length; i++)
+		ring[end++ % LOG_SIZE] = line[i];
 	if (level <= console_level)
 		console_write(line, length);
 	spin_unlock(&lock);
@@ -82,21 +75,14 @@ bool log_budget(void)
 size_t log_read(uint64_t position, char *buf, size_t size, uint64_t *first)
 {
 	uint64_t oldest;
-	size_t length, until_wrap;
+	size_t length;
 
 	spin_lock(&lock);
 	oldest = end > LOG_SIZE ? end - LOG_SIZE : 0;
-	if (position < oldest)
-		position = oldest;
-	if (position > end)
-		position = end;
-	*first = position;
-	length = end - position < size ? (size_t)(end - position) : size;
-	until_wrap = LOG_SIZE - position % LOG_SIZE;
-	if (until_wrap > length)
-		until_wrap = length;
-	memcpy(buf, ring + position % LOG_SIZE, until_wrap);
-	memcpy(buf + until_wrap, ring, length - until_wrap);
+	*first = position = min(max(position, oldest), end);
+	length = min(end - position, size);
+	for (size_t i = 0; i < length; i++)
+		buf[i] = ring[(position + i) % LOG_SIZE];
 	spin_unlock(&lock);
 	return length;
 }

@@ -17,10 +17,8 @@
 const struct vendor *vendor;
 struct acpi_info system_acpi;
 uint64_t system_boot_ticks;
-uint32_t system_reboot_delay;
 
 static struct boot_info boot;
-static struct options options;
 
 uint32_t system_features(void)
 {
@@ -140,13 +138,11 @@ void hv_main(uint32_t magic, uint32_t info_pa)
 	const char *error, *missing;
 	uint32_t processors;
 
-	console_early_init();
+	options_take(""); /* the defaults, until the command line can be read */
 	error = multiboot_parse(&boot, magic, info_pa, early_map);
 	if (error)
 		give_up(error);
-	options_parse(&options, boot.cmdline);
-	options_apply(&options);
-	system_reboot_delay = options.reboot;
+	options_take(boot.cmdline);
 	pr_info("Mullion " MULLION_VERSION ", loaded by %s", boot.loader);
 
 	cpu_features_init();

@@ -57,14 +57,14 @@ void panic(const char *format, ...)
 	log_vprint(LOG_ERROR, format, args);
 	va_end(args);
 	print_backtrace((uint64_t)__builtin_frame_address(0));
-	if (system_reboot_delay == OPTIONS_NO_REBOOT) {
+	if (options.reboot == OPTIONS_NO_REBOOT) {
 		pr_err("Mullion panicked: the machine is halted; reset it, and boot Linux without "
 		       "Mullion from the boot menu to get back");
 	} else {
 		uint64_t start = rdtsc();
 
-		pr_err("Mullion panicked: the machine is reset in %u s", system_reboot_delay);
-		while (rdtsc() - start < system_reboot_delay * TICKS_PER_SECOND_AT_LEAST)
+		pr_err("Mullion panicked: the machine is reset in %u s", options.reboot);
+		while (rdtsc() - start < options.reboot * TICKS_PER_SECOND_AT_LEAST)
 			cpu_relax();
 		machine_reset();
 	}

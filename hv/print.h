@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Formatted text: the part of printf() that root mode uses.
- *   %d %i %u %x %X with h, hh, l, ll or z before them; %c %s %p %%
- *   flags '0', '-' and '#' (for x); width and, for %s, precision: digits or '*'
- * %p prints 0x and 16 digits; %s of NULL prints (null).
+ *   %u %x, with l before them for 64 bits; %s, with .* before it; %%
+ *   flag '-' or '0', and a width in digits
  */
 #ifndef HV_PRINT_H
 #define HV_PRINT_H

@@ -15,9 +15,6 @@ extern struct acpi_info system_acpi;
 /* TSC ticks from the boot loader's jump to the service domain's first instruction. */
 extern uint64_t system_boot_ticks;
 
-/* Seconds from a panic to a reset, or OPTIONS_NO_REBOOT. */
-extern uint32_t system_reboot_delay;
-
 /* MULLION_FEATURE_* that are in use. */
 uint32_t system_features(void);
 

@@ -23,26 +23,13 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 
 void *memmove(void *dst, const void *src, size_t n)
 {
-	/* Forwards is right unless dst lies within the source behind its start. */
-	if ((uintptr_t)dst - (uintptr_t)src >= n)
-		return memcpy(dst, src, n);
+	size_t distance = (uintptr_t)dst - (uintptr_t)src;
 
-	unsigned char *to = (unsigned char *)dst + n - 1;
-	const unsigned char *from = (const unsigned char *)src + n - 1;
-	size_t bytes = n & 7;
-
-	/* The odd bytes at the end, then words, each addressed by its start. */
-	__asm__ volatile("std\n\t"
-			 "rep movsb\n\t"
-			 "sub $7, %%rdi\n\t"
-			 "sub $7, %%rsi\n\t"
-			 "mov %3, %%rcx\n\t"
-			 "rep movsq\n\t"
-			 "cld"
-			 : "+D"(to), "+S"(from), "+c"(bytes)
-			 : "r"(n / 8)
-			 : "memory", "cc");
-	return dst;
+	/* Forwards is right unless dst lies within the source behind its start. There it goes
+	 * in pieces, the last one first, so short that none overlaps its own source. */
+	for (; distance && distance < n; n -= distance)
+		memcpy((char *)dst + n - distance, (const char *)src + n - distance, distance);
+	return memcpy(dst, src, n);
 }
 
 void *memset(void *dst, int c, size_t n)
