@@ -33,13 +33,15 @@ static const struct mullion_cpuid *find(const struct vcpu *v, uint32_t leaf, uin
 	return NULL;
 }
 
-/* Size of the XSAVE image for the components now enabled in XCR0. */
+/* Size of the XSAVE image for the components now enabled in XCR0. The guest's is still on the
+ * processor (and QEMU's software processor lets it be written without an exit). */
 static uint32_t xsave_size(const struct vcpu *v)
 {
+	uint64_t xcr0 = cpu_features.xsave ? xgetbv0() : XCR0_X87;
 	uint32_t size = XSAVE_MINIMUM;
 
 	for (uint32_t i = 2; i < 63; i++) {
-		const struct mullion_cpuid *row = v->xcr0 & BIT(i) ? find(v, LEAF_XSAVE, i) : NULL;
+		const struct mullion_cpuid *row = xcr0 & BIT(i) ? find(v, LEAF_XSAVE, i) : NULL;
 
 		if (row)
 			size = max(size, row->eax + row->ebx);
