@@ -107,14 +107,16 @@ mkdir -p /share/out
 
 # accounts : the memory that Mullion accounts for, a line each. Needs mullion(8).
 accounts() {
-	mullion info --json | tr -d ' ",' | grep -E '^(root|root_unused|donated|mapped):'
+	mullion info --json | sed 's/[ "]//g; s/[,{]/\n/g' |
+		grep -oE '^(root|root_unused|donated|mapped):[0-9]+' | head -n 4
 }
 
-guests() { mullion info --json | grep -c '"vm"' || true; }
+guests() { mullion info --json | grep -o '"vm":' | wc -l; }
 
 # same_accounts FILE : fails unless accounts say what FILE says.
 same_accounts() {
 	accounts >/run/accounts
+	[ "$(wc -l <"$1")" = 4 ] || fail "mullion info does not account for memory"
 	cmp -s "$1" /run/accounts || fail "memory was not given back; before and now:
 $(paste "$1" /run/accounts)"
 	say "memory is accounted for as before: $(tr '\n' ' ' </run/accounts)"
