@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "memory.h"
+#include "msr.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -174,29 +175,39 @@ static void versioned_write(struct mullion_vcpu *v, u64 gpa, void *data, unsigne
 	ram_write(v, gpa, version, sizeof(*version));
 }
 
+/* The structures are aligned to their words, so that no word crosses a page. */
+static bool structure_address(u64 gpa)
+{
+	return IS_ALIGNED(gpa, sizeof(u32));
+}
+
 int clock_set_wall_clock(struct mullion_vcpu *v, u64 value)
 {
 	struct pvclock_wall_clock wall = {};
 	struct mullion_vm *vm = v->vm;
 	u64 ns;
 
+	if (!structure_address(value))
+		return MSR_INVALID;
 	v->msrs.kvm_wall_clock = value;
 	if (!value)
-		return 0;
+		return MSR_OK;
 	mutex_lock(&vm->lock);
 	ns = ktime_get_real_ns() - clock_now(vm, rdtsc_ordered());
 	mutex_unlock(&vm->lock);
 	guest_ram_read(v, value, &wall.version, sizeof(wall.version));
 	wall.sec = div_u64_rem(ns, NSEC_PER_SEC, &wall.nsec);
 	versioned_write(v, value, &wall, sizeof(wall));
-	return 0;
+	return MSR_OK;
 }
 
 int clock_set_system_time(struct mullion_vcpu *v, u64 value)
 {
+	if (!structure_address(value & ~(u64)KVM_MSR_ENABLED))
+		return MSR_INVALID;
 	v->msrs.kvm_system_time = value;
 	v->clock_due = true;
-	return 0;
+	return MSR_OK;
 }
 
 int vcpu_clock_stopped(struct mullion_vcpu *v)

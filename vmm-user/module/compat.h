@@ -8,6 +8,7 @@
 #define MULLION_COMPAT_H
 
 #include <linux/eventfd.h>
+#include <linux/kvm.h>
 #include <linux/mm.h>
 
 /* Adds one to an eventfd's counter. */
@@ -17,6 +18,16 @@ static inline void compat_eventfd_signal(struct eventfd_ctx *ctx)
 	eventfd_signal(ctx);
 #else
 	eventfd_signal(ctx, 1);
+#endif
+}
+
+/* kvm_run's field, which newer headers rename in the kernel: user space may change it any time. */
+static inline bool compat_immediate_exit(const struct kvm_run *run)
+{
+#ifdef HINT_UNSAFE_IN_KVM
+	return READ_ONCE(run->HINT_UNSAFE_IN_KVM(immediate_exit));
+#else
+	return READ_ONCE(run->immediate_exit);
 #endif
 }
 

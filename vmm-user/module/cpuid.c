@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CPUID: what is offered to user space, and what it sets for a vCPU. */
+#include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kvm_para.h>
 #include <linux/mm.h>
@@ -18,7 +19,7 @@
 #define OFFERED_MAX 256 /* entries of KVM_GET_SUPPORTED_CPUID */
 #define GPA_BITS (ilog2(MULLION_MAX_GPA))
 
-static struct cpuid_values native(u32 leaf, u32 subleaf)
+static struct cpuid_values __init native(u32 leaf, u32 subleaf)
 {
 	struct cpuid_values v;
 
@@ -37,7 +38,7 @@ struct list {
 };
 
 /* -> false when the leaf has nothing. */
-static bool list_add_leaf(struct list *list, const struct cpuid_policy *policy, u32 leaf,
+static bool __init list_add_leaf(struct list *list, const struct cpuid_policy *policy, u32 leaf,
 			  u32 subleaf)
 {
 	struct cpuid_values v = cpuid_policy_values(policy, leaf, subleaf);
@@ -58,7 +59,7 @@ static bool list_add_leaf(struct list *list, const struct cpuid_policy *policy, 
 	return true;
 }
 
-static void list_add_range(struct list *list, const struct cpuid_policy *policy, u32 base)
+static void __init list_add_range(struct list *list, const struct cpuid_policy *policy, u32 base)
 {
 	u32 leaf, subleaf, limit = cpuid_policy_limit(policy, base);
 
@@ -74,7 +75,10 @@ static void list_add_range(struct list *list, const struct cpuid_policy *policy,
 	}
 }
 
-long cpuid_get_supported(struct kvm_cpuid2 __user *arg)
+/* What guests are offered does not change, and every CPUID here is an exit: listed once. */
+static struct list offered = { .room = OFFERED_MAX };
+
+int __init cpuid_init(void)
 {
 	const struct cpuid_policy policy = {
 		.xcr0 = cpuid_xcr0_mask(),
@@ -82,27 +86,36 @@ long cpuid_get_supported(struct kvm_cpuid2 __user *arg)
 		.kvmclock = clock_available(),
 		.native = native,
 	};
-	struct list list = { .room = OFFERED_MAX };
-	long ret = 0;
+
+	offered.entries = kvcalloc(OFFERED_MAX, sizeof(*offered.entries), GFP_KERNEL);
+	if (!offered.entries)
+		return -ENOMEM;
+	list_add_range(&offered, &policy, 0);
+	list_add_range(&offered, &policy, KVM_CPUID_SIGNATURE);
+	list_add_range(&offered, &policy, 0x80000000);
+	if (WARN_ON(offered.count > OFFERED_MAX))
+		offered.count = OFFERED_MAX;
+	return 0;
+}
+
+void cpuid_exit(void)
+{
+	kvfree(offered.entries);
+}
+
+long cpuid_get_supported(struct kvm_cpuid2 __user *arg)
+{
 	u32 room;
 
 	if (get_user(room, &arg->nent))
 		return -EFAULT;
-	list.entries = kvcalloc(OFFERED_MAX, sizeof(*list.entries), GFP_KERNEL);
-	if (!list.entries)
-		return -ENOMEM;
-	list_add_range(&list, &policy, 0);
-	list_add_range(&list, &policy, KVM_CPUID_SIGNATURE);
-	list_add_range(&list, &policy, 0x80000000);
-	if (WARN_ON_ONCE(list.count > OFFERED_MAX))
-		list.count = OFFERED_MAX;
-	if (room < list.count)
-		ret = -E2BIG;
-	else if (put_user(list.count, &arg->nent) ||
-		 copy_to_user(arg->entries, list.entries, list.count * sizeof(*list.entries)))
-		ret = -EFAULT;
-	kvfree(list.entries);
-	return ret;
+	if (room < offered.count)
+		return -E2BIG;
+	if (put_user(offered.count, &arg->nent) ||
+	    copy_to_user(arg->entries, offered.entries,
+			 offered.count * sizeof(*offered.entries)))
+		return -EFAULT;
+	return 0;
 }
 
 /* -- A vCPU's -------------------------------------------------------------- */

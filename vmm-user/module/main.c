@@ -135,25 +135,33 @@ static int __init mullion_init(void)
 	ret = read_root_info();
 	if (ret)
 		return ret;
+	ret = cpuid_init();
+	if (ret)
+		return ret;
 	ret = misc_register(&kvm_device);
 	if (ret) {
 		pr_err("mullion: /dev/kvm is taken (by a kvm module?): unload it, then load this one; error %d\n",
 		       -ret);
-		return ret;
+		goto free_cpuid;
 	}
 	ret = admin_init();
-	if (ret) {
-		misc_deregister(&kvm_device);
-		return ret;
-	}
+	if (ret)
+		goto deregister;
 	pr_info("mullion: serving /dev/kvm on %s\n", root_info.version);
 	return 0;
+
+deregister:
+	misc_deregister(&kvm_device);
+free_cpuid:
+	cpuid_exit();
+	return ret;
 }
 
 static void __exit mullion_exit(void)
 {
 	admin_exit();
 	misc_deregister(&kvm_device);
+	cpuid_exit();
 }
 
 module_init(mullion_init);

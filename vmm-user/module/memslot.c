@@ -7,6 +7,8 @@
 #include "memory.h"
 #include "vm.h"
 
+#define SLOT_PAGES_MAX INT_MAX /* as the interface has it: 8 TiB */
+
 struct slot_table *memslots(struct mullion_vm *vm)
 {
 	return srcu_dereference_check(vm->slots, &vm->slots_srcu,
@@ -64,6 +66,8 @@ static int region_check(const struct kvm_userspace_memory_region *r)
 		return -EINVAL;
 	if (r->guest_phys_addr > MULLION_MAX_GPA ||
 	    r->memory_size > MULLION_MAX_GPA - r->guest_phys_addr)
+		return -EINVAL;
+	if (r->memory_size >> PAGE_SHIFT > SLOT_PAGES_MAX)
 		return -EINVAL;
 	if (r->memory_size &&
 	    !access_ok((void __user *)(unsigned long)r->userspace_addr, r->memory_size))

@@ -5,6 +5,7 @@
 #include <linux/smp.h>
 #include <asm/processor-flags.h>
 
+#include "compat.h"
 #include "hypercall.h"
 #include "memory.h"
 #include "vcpu.h"
@@ -220,7 +221,7 @@ static int run_checked(struct mullion_vcpu *v)
 	if (v->shutdown_due) {
 		v->shutdown_due = false;
 		ret = exit_simple(v, KVM_EXIT_SHUTDOWN);
-	} else if (READ_ONCE(v->kvm_run->immediate_exit)) {
+	} else if (compat_immediate_exit(v->kvm_run)) {
 		ret = -EINTR;
 	} else {
 		ret = run_loop(v);

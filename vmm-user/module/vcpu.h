@@ -168,13 +168,17 @@ u64 mce_capabilities(void);
  * one after the other and means the same moment. */
 int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host);
 int vcpu_get_tsc(struct mullion_vcpu *v, u64 *value);
-/* MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK: kvmclock. */
+/* MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK: kvmclock. -> enum msr_result. */
 int clock_set_system_time(struct mullion_vcpu *v, u64 value);
 int clock_set_wall_clock(struct mullion_vcpu *v, u64 value);
 /* Writes the guest's clock page when it is due. */
 void clock_update(struct mullion_vcpu *v);
 
 /* -- cpuid.c --------------------------------------------------------------- */
+
+/* Lists what guests are offered, once. -> 0 or -ENOMEM. */
+int cpuid_init(void);
+void cpuid_exit(void);
 
 /* KVM_GET_SUPPORTED_CPUID; KVM_SET_CPUID2, KVM_GET_CPUID2. */
 long cpuid_get_supported(struct kvm_cpuid2 __user *arg);
