@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <asm/ldt.h>
 
 /* The registers of struct native_state are loaded, the code runs and comes back
  * to native_exit or native_exit_taken, and they are stored. Nothing but MOV may
  * stand between the instruction under test and PUSHFQ. */
 __asm__(".text\n"
+	".globl native_way_near, native_way_far\n"
 	"native_run:\n"
 	"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
 	"	mov %rdi, native_current(%rip)\n"
@@ -28,13 +32,21 @@ __asm__(".text\n"
 	"	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
 	"	movups 32*\\n(%rax), %xmm\\n\n"
 	"	.endr\n"
-	"2:	pushq 128(%rdi); popfq\n"
+	"2:	movzwl native_data(%rip), %eax\n"
+	"	test %eax, %eax\n"
+	"	jz 5f\n"
+	"	mov %eax, %ds; mov %eax, %es; mov %eax, %ss\n"
+	"5:	pushq 128(%rdi); popfq\n"
 	"	mov 0(%rdi), %rax; mov 8(%rdi), %rcx; mov 16(%rdi), %rdx; mov 24(%rdi), %rbx\n"
 	"	mov 32(%rdi), %rsp; mov 40(%rdi), %rbp; mov 48(%rdi), %rsi\n"
 	"	mov 64(%rdi), %r8; mov 72(%rdi), %r9; mov 80(%rdi), %r10; mov 88(%rdi), %r11\n"
 	"	mov 96(%rdi), %r12; mov 104(%rdi), %r13; mov 112(%rdi), %r14\n"
 	"	mov 120(%rdi), %r15; mov 56(%rdi), %rdi\n"
+	"	jmp *native_way(%rip)\n"
+	"native_way_near:\n"
 	"	jmp *native_entry(%rip)\n"
+	"native_way_far:\n"
+	"	ljmpl *native_entry(%rip)\n"
 	".globl native_exit_taken\n"
 	"native_exit_taken:\n"
 	"	movb $1, native_taken(%rip)\n"
@@ -65,7 +77,9 @@ __asm__(".text\n"
 	"	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
 	"	movups %xmm\\n, 32*\\n(%rax)\n"
 	"	.endr\n"
-	"4:	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+	"4:	xor %eax, %eax; mov %eax, %ds; mov %eax, %es\n"
+	"	mov $0x2b, %eax; mov %eax, %ss\n"
+	"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
 	"	ret\n"
 	".data\n"
 	".balign 8\n"
@@ -73,8 +87,10 @@ __asm__(".text\n"
 	"native_stack: .quad 0\n"
 	"native_rsp: .quad 0\n"
 	"native_rdi: .quad 0\n"
-	".globl native_entry\n"
+	".globl native_entry, native_way, native_data\n"
 	"native_entry: .quad 0\n"
+	"native_way: .quad 0\n"
+	"native_data: .short 0\n"
 	".globl native_taken\n"
 	"native_taken: .byte 0\n"
 	".globl native_has_avx\n"
@@ -85,7 +101,10 @@ _Static_assert(offsetof(struct native_state, rflags) == 128, "known to the assem
 _Static_assert(offsetof(struct native_state, vector) == 144, "known to the assembly");
 
 extern void native_run(struct native_state *state);
-extern uint64_t native_entry;
+extern void native_way_near(void);
+extern void native_way_far(void);
+extern uint64_t native_entry, native_way;
+extern uint16_t native_data;
 extern uint8_t native_taken, native_has_avx;
 
 static sigjmp_buf escape;
@@ -107,9 +126,32 @@ static void map_at(uint64_t address, size_t size, int protection)
 	exit(1);
 }
 
+/* CPUID exits to the hypervisor where there is one: it is asked once. */
+static uint32_t features;
+
+static void find_features(void)
+{
+	unsigned int a, b, c, d;
+
+	features = 1u << NATIVE_ALWAYS | (uint32_t)native_has_avx << NATIVE_AVX;
+	if (__get_cpuid(1, &a, &b, &c, &d))
+		features |= (c >> 22 & 1) << NATIVE_MOVBE | (c >> 23 & 1) << NATIVE_POPCNT |
+			    (c >> 13 & 1) << NATIVE_CX16 | (c >> 19 & 1) << NATIVE_SSE41;
+	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+		features |= (c >> 5 & 1) << NATIVE_LZCNT;
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		features |= (b >> 3 & 1) << NATIVE_BMI1;
+}
+
+bool native_cpu_has(enum native_feature feature)
+{
+	return features >> feature & 1;
+}
+
 void native_init(void)
 {
 	native_has_avx = __builtin_cpu_supports("avx") != 0;
+	find_features();
 	map_at(NATIVE_DATA, NATIVE_DATA_SIZE, PROT_READ | PROT_WRITE);
 	map_at(NATIVE_CODE, NATIVE_CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
 }
@@ -125,51 +167,105 @@ void native_catch_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-bool native_avx(void)
+const struct native_mode native_modes[] = {
+	[NATIVE_64] = { .width = 64 },
+	[NATIVE_32] = { .width = 32, .code = 0x07, .data = 0x0f },
+	[NATIVE_16] = { .width = 16, .code = 0x17, .data = 0x1f,
+			.code_base = NATIVE_CODE, .data_base = NATIVE_DATA },
+};
+
+/* The ways out of narrow code: in it a far jump, and where that leads, in the
+ * last bytes of the code's page. */
+#define STUBS (NATIVE_CODE + NATIVE_CODE_SIZE - 256)
+#define STUB_64(taken) (STUBS + (taken) * 16)
+#define STUB_NARROW(width, taken) (STUBS + 32 + ((width) == 16) * 32 + (taken) * 16)
+#define SELECTOR_64 0x33
+
+static bool set_descriptor(unsigned int entry, bool code, bool big, uint32_t base)
 {
-	return native_has_avx;
+	struct user_desc descriptor = {
+		.entry_number = entry,
+		.base_addr = base,
+		.limit = big ? 0xfffff : 0xffff,
+		.seg_32bit = big,
+		.contents = code ? 2 : 0,
+		.limit_in_pages = big,
+		.useable = 1,
+	};
+
+	return syscall(SYS_modify_ldt, 1, &descriptor, sizeof(descriptor)) == 0;
 }
 
-bool native_cpu_has(enum native_feature feature)
+/* jmp *0(%rip), and the address. */
+static void place_jump(uint64_t at, uint64_t target)
 {
-	unsigned int a, b, c, d;
-
-	if (!__get_cpuid(1, &a, &b, &c, &d))
-		return false;
-	switch (feature) {
-	case NATIVE_MOVBE:
-		return c & (1u << 22);
-	case NATIVE_POPCNT:
-		return c & (1u << 23);
-	case NATIVE_CX16:
-		return c & (1u << 13);
-	case NATIVE_SSE41:
-		return c & (1u << 19);
-	case NATIVE_AVX:
-		return native_has_avx;
-	case NATIVE_LZCNT:
-		return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & (1u << 5);
-	case NATIVE_BMI1:
-		return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & (1u << 3);
-	default:
-		return true;
-	}
-}
-
-void native_place(uint64_t rip, const uint8_t *bytes, unsigned int length, uint64_t target)
-{
-	/* jmp *0(%rip), and the address. */
 	static const uint8_t jump[6] = { 0xff, 0x25 };
-	uint64_t exits[2] = { (uint64_t)native_exit, (uint64_t)native_exit_taken };
 
-	memcpy((void *)rip, bytes, length);
-	memcpy((void *)(rip + length), jump, 6);
-	memcpy((void *)(rip + length + 6), &exits[0], 8);
-	if (target) {
-		memcpy((void *)target, jump, 6);
-		memcpy((void *)(target + 6), &exits[1], 8);
+	memcpy((void *)at, jump, 6);
+	memcpy((void *)(at + 6), &target, 8);
+}
+
+/* Jumps to the way out, whatever the code around is. */
+static void place_exit(const struct native_mode *mode, uint64_t at, bool taken)
+{
+	uint8_t *to = (uint8_t *)at;
+	uint32_t offset = (uint32_t)STUB_64(taken);
+	uint16_t selector = SELECTOR_64;
+
+	if (mode->width == 64) {
+		place_jump(at, (uint64_t)(taken ? native_exit_taken : native_exit));
+		return;
 	}
-	native_entry = rip;
+	if (mode->width == 16)
+		*to++ = 0x66;
+	*to++ = 0xea;
+	memcpy(to, &offset, 4);
+	memcpy(to + 4, &selector, 2);
+}
+
+bool native_has_mode(enum native_width width)
+{
+	static bool made, has;
+
+	if (width == NATIVE_64)
+		return true;
+	if (!made) {
+		made = true;
+		has = set_descriptor(0, true, true, 0) && set_descriptor(1, false, true, 0) &&
+		      set_descriptor(2, true, false, NATIVE_CODE) &&
+		      set_descriptor(3, false, false, NATIVE_DATA);
+		for (int taken = 0; taken < 2; taken++) {
+			place_jump(STUB_64(taken),
+				   (uint64_t)(taken ? native_exit_taken : native_exit));
+			place_exit(&native_modes[NATIVE_32], STUB_NARROW(32, taken), taken);
+			place_exit(&native_modes[NATIVE_16], STUB_NARROW(16, taken), taken);
+		}
+	}
+	return has;
+}
+
+uint64_t native_taken_address(enum native_width width)
+{
+	const struct native_mode *mode = &native_modes[width];
+
+	if (width == NATIVE_64)
+		return (uint64_t)native_exit_taken;
+	return STUB_NARROW(mode->width, 1) - mode->code_base;
+}
+
+void native_place(enum native_width width, uint64_t rip, const uint8_t *bytes,
+		  unsigned int length, uint64_t target)
+{
+	const struct native_mode *mode = &native_modes[width];
+	uint64_t linear = rip + mode->code_base;
+
+	memcpy((void *)linear, bytes, length);
+	place_exit(mode, linear + length, false);
+	if (target)
+		place_exit(mode, target + mode->code_base, true);
+	native_data = mode->data;
+	native_way = (uint64_t)(width == NATIVE_64 ? native_way_near : native_way_far);
+	native_entry = width == NATIVE_64 ? rip : rip | (uint64_t)mode->code << 32;
 }
 
 int native_execute(struct native_state *state)

@@ -147,6 +147,7 @@ int emulate_mov_to_segment(struct emulation *e)
 
 int emulate_push_segment(struct emulation *e)
 {
+	/* Zero-extended; some processors leave the upper bytes in memory as they were. */
 	return emulate_push(e, e->ctx->seg[opcode_segment(&e->insn)].selector,
 			    e->insn.operand_size);
 }

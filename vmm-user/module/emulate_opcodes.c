@@ -230,7 +230,7 @@ static const struct opcode two_byte[256] = {
 	[0xc0] = { emulate_xadd, { O_E, O_G }, RWL | OP_BYTE },
 	[0xc1] = { emulate_xadd, { O_E, O_G }, RWL },
 	[0xc2] = MODRM_IB,
-	[0xc3] = { emulate_mov, { O_M, O_G }, WO }, /* MOVNTI */
+	[0xc3] = { emulate_mov, { O_M, O_G }, WO | OP_FIXED }, /* MOVNTI */
 	[0xc4 ... 0xc6] = MODRM_IB,
 	[0xc7] = GROUP(GROUP_9),
 	ROW8(0xc8, { emulate_bswap, { O_Z }, RW }),
