@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hv/guest_memory.c: walks of a guest's page tables, through nested ones. */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/frame.h"
+#include "hv/guest_memory.h"
+#include "hv/paging.h"
+#include "hv/panic.h"
+#include "hv/phys.h"
+#include "hv/vm.h"
+#include "hv/x86.h"
+
+/* Guest memory of 2 MiB stands at GUEST_AT; nested tables and others' frames are below. */
+#define MEMORY (16 * MIB)
+#define GUEST_AT (4 * MIB)
+#define GUEST_SIZE (2 * MIB)
+
+#define P 1ull
+#define LARGE (P | PT_LARGE)
+
+struct vm service_vm;
+
+static uint16_t frames[MEMORY >> PAGE_SHIFT];
+static struct vm guest;
+static struct pool pool;
+static struct mullion_run run;
+
+static const struct pt_format format = {
+	.present = BIT(0), .table = 7, .leaf = BIT(0) | BIT(2), .write = BIT(1),
+	.no_exec = 1ull << 63, .uncached = BIT(3) | BIT(4),
+};
+
+void panic(const char *text, ...)
+{
+	(void)text;
+	fail_msg("%s", "panic");
+	abort();
+}
+
+void *phys_to_virt(uint64_t pa)
+{
+	void *at = memory_map(pa, 1);
+
+	assert_non_null(at);
+	return at;
+}
+
+uint64_t virt_to_phys(const void *va)
+{
+	return (uint64_t)((const uint8_t *)va - memory);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memory_create(MEMORY);
+	frame_init(frames, ARRAY_SIZE(frames));
+	frame_mark(hpa(MIB), hpa(MEMORY), FRAME_SERVICE);
+	frame_mark(hpa(3 * MIB), hpa(4 * MIB), FRAME_ROOT);
+	pool = (struct pool){ 0 };
+	for (uint64_t at = 3 * MIB; at < 3 * MIB + 16 * PAGE_SIZE; at += PAGE_SIZE)
+		pool_put(&pool, hpa(at));
+	memset(&guest, 0, sizeof(guest));
+	guest.nested = (struct address_space){ .format = &format, .largest_leaf = 2, .pool = &pool };
+	guest.nested.root = pool_get(&pool);
+	assert_true(pt_map_range(&guest.nested, 0, hpa(GUEST_AT), GUEST_SIZE, PT_WRITE));
+	memset(&run, 0, sizeof(run));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	memory_destroy();
+	return 0;
+}
+
+static void guest_put64(uint64_t gpa_raw, uint64_t value)
+{
+	put64(GUEST_AT + gpa_raw, value);
+}
+
+static void guest_put32(uint64_t gpa_raw, uint32_t value)
+{
+	put32(GUEST_AT + gpa_raw, value);
+}
+
+static void expect(uint64_t linear, uint64_t wanted)
+{
+	gpa_t where = gpa(~0ull);
+
+	assert_true(guest_walk(&guest, &run, linear, &where));
+	assert_int_equal(where.raw, wanted);
+}
+
+static void expect_none(uint64_t linear)
+{
+	gpa_t where;
+
+	assert_false(guest_walk(&guest, &run, linear, &where));
+}
+
+static void test_translate(void **state)
+{
+	hpa_t where;
+
+	(void)state;
+	assert_true(guest_translate(&guest, gpa(0x1234), &where));
+	assert_int_equal(where.raw, GUEST_AT + 0x1234);
+	assert_false(guest_translate(&guest, gpa(GUEST_SIZE), &where));
+	assert_false(guest_translate(&guest, gpa(MULLION_MAX_GPA), &where));
+	assert_false(guest_translate(&guest, gpa(~0ull), &where));
+	/* In small pages, among them one that was unlinked, and frames of others. */
+	pt_write(pt_make(&guest.nested, 0x5000, 1), (GUEST_AT + 0x5000) | PT_ZOMBIE);
+	assert_false(guest_translate(&guest, gpa(0x5000), &where));
+	assert_true(guest_translate(&guest, gpa(0x6008), &where));
+	assert_int_equal(where.raw, GUEST_AT + 0x6008);
+	frame_mark(hpa(GUEST_AT + 0x7000), hpa(GUEST_AT + 0x8000), FRAME_ROOT);
+	assert_false(guest_translate(&guest, gpa(0x7000), &where));
+	/* The service domain's memory is where it is, but not what is hidden from it. */
+	assert_true(guest_translate(&service_vm, gpa(2 * MIB + 5), &where));
+	assert_int_equal(where.raw, 2 * MIB + 5);
+	assert_false(guest_translate(&service_vm, gpa(3 * MIB), &where));
+	assert_false(guest_translate(&service_vm, gpa(MEMORY), &where));
+	frame_donate(2 * MIB >> PAGE_SHIFT, 1);
+	assert_false(guest_translate(&service_vm, gpa(2 * MIB), &where));
+}
+
+static void test_no_paging(void **state)
+{
+	(void)state;
+	run.cr0 = CR0_PE;
+	run.cr3 = ~0ull;
+	expect(0x12345, 0x12345);
+	expect(0xffffffff, 0xffffffff);
+	expect(0x100000010, 0x10); /* linear addresses have 32 bits */
+}
+
+static void test_32bit(void **state)
+{
+	(void)state;
+	run.cr0 = CR0_PE | CR0_PG;
+	run.cr3 = 0x1018; /* flags are ignored */
+	guest_put32(0x1000 + 4 * 3, 0x2000 | P);
+	guest_put32(0x2000 + 4 * 5, 0x9000 | P);
+	expect(3 << 22 | 5 << 12 | 0xabc, 0x9abc);
+	expect_none(3 << 22 | 6 << 12);
+	expect_none(4 << 22);
+	/* 4 MiB pages exist with CR4.PSE, and reach beyond 4 GiB. */
+	guest_put32(0x1000 + 4 * 7, 0x00400000 | 0x5 << 13 | LARGE);
+	expect_none(7 << 22 | 0x1234);
+	run.cr4 = CR4_PSE;
+	expect(7 << 22 | 0x321234, 0x500721234);
+	/* A table that lies nowhere. */
+	guest_put32(0x1000 + 4 * 8, 0x00800000 | P);
+	expect_none(8 << 22);
+	run.cr3 = 0xfffff000;
+	expect_none(0);
+}
+
+static void test_pae(void **state)
+{
+	(void)state;
+	run.cr0 = CR0_PE | CR0_PG;
+	run.cr4 = CR4_PAE;
+	run.cr3 = 0x1020; /* 32-byte alignment */
+	guest_put64(0x1020 + 8 * 2, 0x3000 | P);
+	guest_put64(0x3000 + 8 * 4, 0x4000 | P);
+	guest_put64(0x4000 + 8 * 6, 0x123456000 | P | 1ull << 63);
+	guest_put64(0x3000 + 8 * 5, 0x40000000 | LARGE);
+	expect(2ull << 30 | 4 << 21 | 6 << 12 | 0x10, 0x123456010);
+	expect(2ull << 30 | 5 << 21 | 0x12345, 0x40012345);
+	expect_none(2ull << 30 | 4 << 21 | 7 << 12);
+	expect_none(1ull << 30);
+	/* The same in the upper 32 bits' sight. */
+	expect(0xffffffff00000000 | 2ull << 30 | 5 << 21, 0x40000000);
+}
+
+static void make_long(unsigned int levels)
+{
+	uint64_t table = 0x1000;
+
+	memset(memory + GUEST_AT + table, 0, 8 * PAGE_SIZE);
+	run.cr0 = CR0_PE | CR0_PG;
+	run.cr4 = CR4_PAE | (levels == 5 ? CR4_LA57 : 0);
+	run.efer = EFER_LME | EFER_LMA;
+	run.cr3 = 0x1018; /* flags are ignored */
+	for (unsigned int level = levels; level > 1; level--) {
+		guest_put64(table + 8ull * level, (table + 0x1000) | P | 0x666);
+		table += 0x1000;
+	}
+	guest_put64(table + 8, 0x8000 | P | 1ull << 63 | 0xe66);
+}
+
+static uint64_t long_address(unsigned int levels)
+{
+	uint64_t address = 1 << 12;
+
+	for (unsigned int level = levels; level > 1; level--)
+		address |= (uint64_t)level << (12 + 9 * (level - 1));
+	return address;
+}
+
+static void test_long(void **state)
+{
+	(void)state;
+	for (unsigned int levels = 4; levels <= 5; levels++) {
+		uint64_t at;
+
+		make_long(levels);
+		at = long_address(levels);
+		expect(at | 0x123, 0x8123);
+		expect_none(at + PAGE_SIZE);
+		for (unsigned int level = 2; level <= levels; level++)
+			expect_none(at ^ 1ull << (12 + 9 * (level - 1)));
+		/* Each level cut off. */
+		for (uint64_t table = 0x1000, level = levels; level > 1; level--, table += 0x1000) {
+			uint64_t saved;
+
+			memcpy(&saved, memory + GUEST_AT + table + 8 * level, 8);
+			guest_put64(table + 8 * level, saved & ~P);
+			expect_none(at);
+			guest_put64(table + 8 * level, (saved & 0xfff) | 1ull << 40);
+			expect_none(at);
+			guest_put64(table + 8 * level, saved);
+		}
+		expect(at, 0x8000);
+	}
+	/* Large pages of 2 MiB and 1 GiB, but no larger ones. */
+	make_long(4);
+	guest_put64(0x3000 + 8 * 2, 0x600000 | LARGE | 1ull << 12); /* bit 12 is PAT */
+	expect(long_address(4) | 0x5, 0x601005);
+	guest_put64(0x2000 + 8 * 3, 3ull << 30 | LARGE);
+	expect(long_address(4) | 0x5, 3ull << 30 | 2 << 21 | 0x1005);
+	guest_put64(0x1000 + 8 * 4, 0x2000 | LARGE);
+	expect(long_address(4) | 0x5, 3ull << 30 | 2 << 21 | 0x1005);
+}
+
+/* Tables that refer to themselves are walked as often as there are levels. */
+static void test_circular(void **state)
+{
+	(void)state;
+	make_long(4);
+	for (unsigned int i = 0; i < 512; i++)
+		guest_put64(0x1000 + 8 * i, 0x1000 | P);
+	expect(0x123456789abc, 0x1abc);
+	run.cr4 |= CR4_LA57;
+	expect(0x123456789abc, 0x1abc);
+}
+
+static void test_read(void **state)
+{
+	uint8_t buffer[0x3000];
+
+	(void)state;
+	make_long(4);
+	/* Two pages that follow each other here, but not there. */
+	guest_put64(0x4000 + 8 * 2, 0x20000 | P);
+	for (unsigned int i = 0; i < PAGE_SIZE; i++) {
+		put8(GUEST_AT + 0x8000 + i, (uint8_t)i);
+		put8(GUEST_AT + 0x20000 + i, (uint8_t)~i);
+	}
+	assert_int_equal(guest_read(&guest, &run, long_address(4) + 0xffa, buffer, 12), 12);
+	assert_memory_equal(buffer, "\xfa\xfb\xfc\xfd\xfe\xff\xff\xfe\xfd\xfc\xfb\xfa", 12);
+	assert_int_equal(guest_read(&guest, &run, long_address(4), buffer, sizeof(buffer)), 0x2000);
+	assert_int_equal(guest_read(&guest, &run, long_address(4) - 1, buffer, 4), 0);
+	assert_int_equal(guest_read(&guest, &run, long_address(4), buffer, 0), 0);
+	/* The second page turns out to be root mode's. */
+	frame_mark(hpa(GUEST_AT + 0x20000), hpa(GUEST_AT + 0x21000), FRAME_ROOT);
+	assert_int_equal(guest_read(&guest, &run, long_address(4) + 0xffa, buffer, 12), 6);
+}
+
+static void test_fetch(void **state)
+{
+	struct mullion_segment *cs = &run.seg[MULLION_CS];
+	uint8_t buffer[15];
+
+	(void)state;
+	put64(GUEST_AT + 0x12340, 0x1122334455667788);
+	/* Real mode: CS.base + RIP. */
+	cs->base = 0x12000;
+	run.rip = 0x340;
+	assert_int_equal(guest_fetch(&guest, &run, buffer, 15), 15);
+	assert_memory_equal(buffer, "\x88\x77\x66\x55\x44\x33\x22\x11", 8);
+	/* The sum has 32 bits. */
+	cs->base = 0xffff0000;
+	run.rip = 0x22340;
+	assert_int_equal(guest_fetch(&guest, &run, buffer, 15), 15);
+	assert_memory_equal(buffer, "\x88\x77", 2);
+	/* 64-bit code has no base; 32-bit code in long mode has. */
+	make_long(4);
+	guest_put64(0x8000, 0xcafe);
+	run.rip = long_address(4);
+	cs->base = 0x5000;
+	cs->attr = BIT(9);
+	assert_int_equal(guest_fetch(&guest, &run, buffer, 15), 15);
+	assert_memory_equal(buffer, "\xfe\xca", 2);
+	cs->attr = 0;
+	assert_int_equal(guest_fetch(&guest, &run, buffer, 15), 0);
+	/* At the end of memory. */
+	memset(&run, 0, sizeof(run));
+	run.rip = GUEST_SIZE - 4;
+	assert_int_equal(guest_fetch(&guest, &run, buffer, 15), 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_translate), TEST(test_no_paging), TEST(test_32bit),	TEST(test_pae),
+		TEST(test_long),      TEST(test_circular),  TEST(test_read),	TEST(test_fetch),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
