@@ -165,6 +165,8 @@ static void test_pae(void **state)
 	assert_true(walk.writable && walk.user); /* the topmost entry has no rights to take */
 	assert_int_equal(get64(0x1fe0 + 3 * 8), 0x3000 | P);
 	assert_int_equal(get64(0x3000 + 8) & (A | D), A);
+	set64(0x1fe0 + 3 * 8, 0x3000 | P | A); /* as QEMU's software processor marks it */
+	assert_maps(0xc0202abc, 0, 0x1234567abc);
 	set64(0x3000 + 2 * 8, 0x40000000 | P | W | PS);
 	assert_maps(0xc0512345, 0, 0x40112345);
 	assert_int_equal(walk.page_size, 2 << 20);

@@ -35,6 +35,7 @@
  *	case EMULATE_FAULT:      inject ctx->fault
  *		emulate_store(ctx, run);
  *	case EMULATE_UNHANDLED:  KVM_INTERNAL_ERROR_EMULATION with ctx->insn
+ *		emulate_store(ctx, run);         (here, too)
  *	}
  *
  * Resuming is a restart: a device read that was answered is kept, and the next
