@@ -26,10 +26,8 @@ struct vendor {
 	/* The format of nested page tables. */
 	const struct pt_format *nested_format;
 
-	/* Turns virtualization on or off on the calling processor; cpu->vendor_area
-	 * is a zeroed frame. */
+	/* Turns virtualization on, on the calling processor; cpu->vendor_area is a zeroed frame. */
 	void (*cpu_on)(struct cpu *cpu);
-	void (*cpu_off)(struct cpu *cpu);
 
 	/* Fills v->control (a zeroed frame) for the state after INIT with the
 	 * intercepts of a guest or of the service domain (v->is_service). */

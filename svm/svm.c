@@ -122,15 +122,6 @@ static void svm_cpu_on(struct cpu *cpu)
 	__asm__ volatile("clgi; sti" ::: "memory");
 }
 
-static void svm_cpu_off(struct cpu *cpu)
-{
-	if (cpu->loaded)
-		svm_unload(cpu->loaded);
-	__asm__ volatile("cli; stgi" ::: "memory");
-	wrmsr(MSR_VM_HSAVE_PA, 0);
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
-}
-
 /*
  * Nested tables are walked as the guest's user accesses (15.25.5), so every entry has the
  * user bit. Entry 0 of the PAT is write-back, entry 3 uncacheable. Accessed and dirty bits
@@ -161,7 +152,6 @@ const struct vendor svm_vendor = {
 	.features = svm_feature_bits,
 	.nested_format = &npt_format,
 	.cpu_on = svm_cpu_on,
-	.cpu_off = svm_cpu_off,
 	.vcpu_init = svm_vcpu_init,
 	.run = svm_run,
 	.unload = svm_unload,

@@ -216,21 +216,12 @@ static void vmx_cpu_on(struct cpu *cpu)
 	ASSERT(!failed);
 }
 
-static void vmx_cpu_off(struct cpu *cpu)
-{
-	if (cpu->loaded)
-		vmx_unload(cpu->loaded);
-	__asm__ volatile("vmxoff" ::: "cc");
-	write_cr4(read_cr4() & ~CR4_VMXE);
-}
-
 const struct vendor vmx_vendor = {
 	.name = "VT-x",
 	.probe = vmx_probe,
 	.features = vmx_feature_bits,
 	.nested_format = &ept_format,
 	.cpu_on = vmx_cpu_on,
-	.cpu_off = vmx_cpu_off,
 	.vcpu_init = vmx_vcpu_init,
 	.run = vmx_run,
 	.unload = vmx_unload,
