@@ -27,10 +27,10 @@ struct input {
 	uint8_t insn_given; /* bytes that the processor gave, as decode assists do */
 	uint8_t rflags;
 	uint16_t rip;
-	uint32_t seed;         /* of memory, and of what registers hold beyond `gpr` */
-	uint16_t gpr[16];      /* mostly where something is */
-	uint8_t wild[2];       /* registers that hold anything, a bit each */
-	uint8_t segments[6];   /* types and limits */
+	uint32_t seed;       /* of memory, and of what registers hold beyond `gpr` */
+	uint16_t gpr[16];    /* mostly where something is */
+	uint8_t wild[2];     /* registers that hold anything, a bit each */
+	uint8_t segments[6]; /* types and limits */
 	uint8_t cpl;
 	uint8_t control;
 } __attribute__((packed));
@@ -130,10 +130,11 @@ static void set_mode(const struct input *in)
 		if (in->segments[i] & 0x40)
 			ctx->seg[i].base = random64() & (in->segments[i] & 0x80 ? ~0ull : 0xffff);
 	}
-	ctx->seg[MULLION_TR] = (struct mullion_segment){ .attr = 0x8b, .base = 0x9000,
-							 .limit = in->contend * 8 };
+	ctx->seg[MULLION_TR] =
+		(struct mullion_segment){ .attr = 0x8b, .base = 0x9000, .limit = in->contend * 8 };
 	ctx->seg[MULLION_LDTR] = (struct mullion_segment){ .attr = in->control & 0x80 ? 0x82 : 0,
-							   .base = 0xa000, .limit = 0xff };
+							   .base = 0xa000,
+							   .limit = 0xff };
 	ctx->gdtr = (struct mullion_table){ .base = 0xb000, .limit = 0xfff };
 }
 
@@ -153,8 +154,9 @@ static void set_up(const struct input *in, const uint8_t *code, size_t length)
 	ctx->rflags |= (uint64_t)(in->rflags & 0xd5) | (in->rflags & 2 ? 1 << 8 : 0) |
 		       (in->rflags & 8 ? 1 << 10 : 0) | (in->rflags & 0x20 ? 1 << 18 : 0);
 	for (unsigned int i = 0; i < MULLION_GPRS; i++)
-		ctx->gpr[i] = in->wild[i / 8] >> (i % 8) & 1 ? random64()
-							     : in->gpr[i] + (in->gpr[i] & 1) * 0x8000;
+		ctx->gpr[i] = in->wild[i / 8] >> (i % 8) & 1 ?
+				      random64() :
+				      in->gpr[i] + (in->gpr[i] & 1) * 0x8000;
 	if (in->paging & 1 && ctx->cr0 & 1) {
 		ctx->cr0 |= 1u << 31 | (in->paging & 2 ? 1 << 16 : 0);
 		ctx->cr4 |= (in->paging & 4 ? 1 << 5 : 1 << 4) | (in->paging & 8 ? 1 << 20 : 0) |
@@ -209,8 +211,10 @@ static void check_step(const struct emulate_context *ctx, const struct emulate_c
 	promise(ctx->insn_count <= EMULATE_INSN_MAX && ctx->insn_length <= EMULATE_INSN_MAX,
 		"no instruction is longer than 15 bytes");
 	promise(ctx->cr0 == before->cr0 && ctx->cr3 == before->cr3 && ctx->cr4 == before->cr4 &&
-		ctx->efer == before->efer && ctx->cpl == before->cpl, "control registers stay");
-	promise(!((ctx->rflags ^ before->rflags) & ~0x10cd5ull), "only status flags, DF, RF change");
+			ctx->efer == before->efer && ctx->cpl == before->cpl,
+		"control registers stay");
+	promise(!((ctx->rflags ^ before->rflags) & ~0x10cd5ull),
+		"only status flags, DF, RF change");
 	switch (result) {
 	case EMULATE_DONE:
 		promise(ctx->insn_length > 0, "what is done has a length");
@@ -218,7 +222,8 @@ static void check_step(const struct emulate_context *ctx, const struct emulate_c
 		return;
 	case EMULATE_PENDING:
 		promise(ctx->pending.kind == EMULATE_MMIO_READ ||
-			ctx->pending.kind == EMULATE_PORT_IN, "reads alone are waited for");
+				ctx->pending.kind == EMULATE_PORT_IN,
+			"reads alone are waited for");
 		promise(ctx->posted_count == 0, "no read waits behind a write");
 		break;
 	case EMULATE_FAULT:
@@ -246,8 +251,8 @@ static void deliver(struct emulate_context *ctx)
 
 		promise(a->kind == EMULATE_MMIO_WRITE || a->kind == EMULATE_PORT_OUT,
 			"writes alone are posted");
-		promise(a->kind == EMULATE_PORT_OUT ? a->size * a->count <= EMULATE_IO_MAX
-						    : a->size >= 1 && a->size <= 8,
+		promise(a->kind == EMULATE_PORT_OUT ? a->size * a->count <= EMULATE_IO_MAX :
+						      a->size >= 1 && a->size <= 8,
 			"posted writes have a size that fits");
 	}
 	ctx->posted_count = 0;

@@ -32,7 +32,7 @@ static int set_up(void **state)
 }
 
 /* Runs the bytes of one instruction at CODE. */
-#define RUN(...)                                                                             \
+#define RUN(...)                                                                                   \
 	run_bytes((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
 static enum emulate_result run_bytes(const uint8_t *bytes, unsigned int length)
@@ -58,8 +58,8 @@ static void assert_fault(enum emulate_result result, unsigned int vector, int er
 static void test_16_bit_addresses(void **state)
 {
 	/* LEA CX, [rm], and the sum that each is, from BX 0x1000, BP 0x2000, SI 0x300, DI 0x40. */
-	static const uint16_t sums[8] = { 0x1300, 0x1040, 0x2300, 0x2040, 0x300, 0x40, 0x2000,
-					  0x1000 };
+	static const uint16_t sums[8] = { 0x1300, 0x1040, 0x2300, 0x2040,
+					  0x300,  0x40,   0x2000, 0x1000 };
 
 	(void)state;
 	for (unsigned int rm = 0; rm < 8; rm++) {
@@ -145,8 +145,8 @@ static void test_protected_segments(void **state)
 	assert_fault(RUN(0x8b, 0x03), 13, 0);
 
 	/* Expanding up, byte-exact. */
-	CTX.seg[MULLION_DS] = (struct mullion_segment){ .attr = 0x493, .limit = 0x103,
-							.base = DATA };
+	CTX.seg[MULLION_DS] =
+		(struct mullion_segment){ .attr = 0x493, .limit = 0x103, .base = DATA };
 	GPR(RBX) = 0x100;
 	assert_int_equal(RUN(0x8b, 0x03), EMULATE_DONE);
 	GPR(RBX) = 0x101;
@@ -175,7 +175,7 @@ static void test_long_mode_addresses(void **state)
 	assert_fault(RUN(0x41, 0x8a, 0x45, 0x00), 13, 0); /* [r13] is not */
 	GPR(RBX) = (1ull << 47) - 1;
 	assert_fault(RUN(0x8b, 0x03), 13, 0); /* the last byte counts, too */
-	CTX.cr4 |= 1 << 12; /* LA57 */
+	CTX.cr4 |= 1 << 12;                   /* LA57 */
 	GPR(RBX) = 1ull << 56;
 	assert_fault(RUN(0x8a, 0x03), 13, 0);
 
@@ -265,11 +265,13 @@ static void test_fetch(void **state)
 	CTX.seg[MULLION_CS].limit = 0xffffffff;
 
 	/* 15 bytes are an instruction, 16 are not. */
-	assert_int_equal(RUN(0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0xb8, 1, 2,
-			     3, 4), EMULATE_DONE);
+	assert_int_equal(
+		RUN(0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0xb8, 1, 2, 3, 4),
+		EMULATE_DONE);
 	assert_int_equal(CTX.rip, CODE + 15);
 	assert_fault(RUN(0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0xb8, 1,
-			 2, 3, 4), 13, 0);
+			 2, 3, 4),
+		     13, 0);
 	/* From a device no instruction comes. */
 	map_page(0x102000, DEVICE | 7);
 	CTX.rip = 0x102000;
@@ -363,10 +365,10 @@ static void test_lock(void **state)
 	m.contend = 1;
 	assert_int_equal(RUN(0x87, 0x03), EMULATE_DONE); /* XCHG locks by itself */
 	assert_int_equal(m.agains, 4);
-	assert_fault(RUN(0xf0, 0x8b, 0x03), 6, -1);  /* mov */
-	assert_fault(RUN(0xf0, 0x39, 0x03), 6, -1);  /* cmp */
-	assert_fault(RUN(0xf0, 0x03, 0x03), 6, -1);  /* add eax, [rbx] */
-	assert_fault(RUN(0xf0, 0xff, 0xc3), 6, -1);  /* inc ebx */
+	assert_fault(RUN(0xf0, 0x8b, 0x03), 6, -1); /* mov */
+	assert_fault(RUN(0xf0, 0x39, 0x03), 6, -1); /* cmp */
+	assert_fault(RUN(0xf0, 0x03, 0x03), 6, -1); /* add eax, [rbx] */
+	assert_fault(RUN(0xf0, 0xff, 0xc3), 6, -1); /* inc ebx */
 }
 
 static void test_flags_of_completion(void **state)

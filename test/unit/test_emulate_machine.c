@@ -188,8 +188,7 @@ static const struct emulate_ops ops = {
 	.xsave = xsave,
 };
 
-static void set_segments(struct machine *m, uint16_t data_attr, uint16_t code_attr,
-			 uint32_t limit)
+static void set_segments(struct machine *m, uint16_t data_attr, uint16_t code_attr, uint32_t limit)
 {
 	for (unsigned int i = MULLION_ES; i <= MULLION_GS; i++)
 		m->ctx.seg[i] = (struct mullion_segment){

@@ -163,7 +163,7 @@ static unsigned int trials(void)
 {
 	const char *wanted = getenv("EMULATE_TRIALS");
 
-	return wanted ? (unsigned int)strtoul(wanted, NULL, 0) : 120;
+	return wanted ? (unsigned int)strtoul(wanted, NULL, 0) : 60;
 }
 
 /* What the tests are run for: the width of the code. */

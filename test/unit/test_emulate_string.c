@@ -30,7 +30,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-#define RUN(...)                                                                             \
+#define RUN(...)                                                                                   \
 	run_bytes((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
 static void place(const uint8_t *bytes, unsigned int length)
@@ -260,8 +260,8 @@ static void test_port_permission(void **state)
 	machine_set_cpl(&m, 3);
 	GPR(RDX) = 0x3f8;
 	assert_fault(RUN(0xec), 13, 0); /* no TSS */
-	CTX.seg[MULLION_TR] = (struct mullion_segment){ .attr = 0x8b, .base = TSS,
-							.limit = 103 + 0x100 };
+	CTX.seg[MULLION_TR] =
+		(struct mullion_segment){ .attr = 0x8b, .base = TSS, .limit = 103 + 0x100 };
 	ram[TSS + 102] = 104;
 	assert_int_equal(RUN(0xec), EMULATE_DONE);
 	ram[TSS + 104 + 0x7f] = 0x04; /* 0x3fa */

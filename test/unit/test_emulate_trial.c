@@ -80,8 +80,8 @@ void trial_emit(struct trial *t, uint64_t value, unsigned int size)
 
 uint64_t trial_place(const struct trial *t, bool aligned)
 {
-	uint64_t at = t->data + (below(8) ? 1024 + below(NATIVE_DATA_SIZE - 2048)
-					  : 4096 - below(32));
+	uint64_t at =
+		t->data + (below(8) ? 1024 + below(NATIVE_DATA_SIZE - 2048) : 4096 - below(32));
 
 	return aligned && below(16) ? at & ~31ull : at;
 }
@@ -98,8 +98,9 @@ static void emit_address_16(struct trial *t, unsigned int reg, uint64_t at, int 
 	static const uint8_t index[8] = { 6, 7, 6, 7, 0xff, 0xff, 0xff, 0xff };
 	uint64_t *gpr = t->state.gpr;
 	unsigned int mod = below(3), rm = below(8);
-	int16_t displacement = mod == 1 ? (int8_t)random_next() : mod == 2 ? (int16_t)random_next()
-									   : 0;
+	int16_t displacement = mod == 1 ? (int8_t)random_next() :
+			       mod == 2 ? (int16_t)random_next() :
+					  0;
 	uint64_t wanted = at - (uint64_t)(int64_t)displacement;
 
 	while (base[rm] == avoid || index[rm] == avoid)
@@ -127,8 +128,9 @@ static unsigned int emit_address_32(struct trial *t, unsigned int reg, uint8_t r
 	uint64_t *gpr = t->state.gpr;
 	unsigned int b = rex & 1 ? 8 : 0, x = rex & 2 ? 8 : 0;
 	unsigned int mod = below(3), rm = below(8), base = rm + b, index = 4, scale = 0;
-	int64_t displacement = mod == 1 ? (int8_t)random_next()
-			       : mod == 2 ? (int16_t)random_next() : 0;
+	int64_t displacement = mod == 1 ? (int8_t)random_next() :
+			       mod == 2 ? (int16_t)random_next() :
+					  0;
 	uint64_t wanted;
 
 	if (mod == 0 && rm == 5) { /* RIP-relative in 64-bit code, absolute elsewhere */
@@ -183,9 +185,10 @@ static unsigned int emit_address_32(struct trial *t, unsigned int reg, uint8_t r
 /* The count of a shift, as the processor masks it. */
 static unsigned int shift_count(const struct trial *t, const struct form *form, unsigned int size)
 {
-	unsigned int count = form->immediate ? t->bytes[t->length - 1]
-			     : (form->opcode & 0xfe) == 0xd0 && !form->map ? 1
-			     : (unsigned int)t->state.gpr[1] & 0xff;
+	unsigned int count = form->immediate ? t->bytes[t->length - 1] :
+			     (form->opcode & 0xfe) == 0xd0 && !form->map ?
+					       1 :
+					       (unsigned int)t->state.gpr[1] & 0xff;
 
 	return count & (size == 8 ? 63 : 31);
 }
@@ -237,8 +240,10 @@ static void suit(struct trial *t, const struct form *form, unsigned int size, ui
 static void emit_opcode(struct trial *t, const struct form *form, uint8_t rex, bool vex)
 {
 	if (vex) {
-		unsigned int pp = form->prefix == 0x66 ? 1 : form->prefix == 0xf3 ? 2
-				  : form->prefix ? 3 : 0;
+		unsigned int pp = form->prefix == 0x66 ? 1 :
+				  form->prefix == 0xf3 ? 2 :
+				  form->prefix         ? 3 :
+							 0;
 		unsigned int l = !(form->flags & VEX128) && below(2) ? 4 : 0;
 
 		trial_emit(t, 0xc4, 1);
@@ -401,8 +406,8 @@ static bool same(const struct machine *m, const struct trial *t, const struct na
 	for (unsigned int i = 0; memcmp(bytes, theirs, NATIVE_DATA_SIZE); i++) {
 		if (bytes[i] == theirs[i])
 			continue;
-		fprintf(stderr, "  byte %#x: %02x, the processor %02x, before %02x\n", i,
-			bytes[i], theirs[i], t->memory[i]);
+		fprintf(stderr, "  byte %#x: %02x, the processor %02x, before %02x\n", i, bytes[i],
+			theirs[i], t->memory[i]);
 		equal = false;
 		break;
 	}

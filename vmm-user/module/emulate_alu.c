@@ -144,8 +144,8 @@ uint64_t alu_shift(enum alu_shift kind, uint64_t a, unsigned int count, unsigned
 	return result;
 }
 
-uint64_t alu_shift_double(bool left, uint64_t a, uint64_t b, unsigned int count,
-			  unsigned int size, uint64_t *flags)
+uint64_t alu_shift_double(bool left, uint64_t a, uint64_t b, unsigned int count, unsigned int size,
+			  uint64_t *flags)
 {
 	unsigned int width = size * 8;
 	uint128 wide;
@@ -200,8 +200,8 @@ uint64_t alu_imul(uint64_t a, uint64_t b, unsigned int size, uint64_t *high, uin
 	low = (uint64_t)product & emulate_mask(size);
 	*high = size == 8 ? top : ((uint64_t)product >> (size * 8)) & emulate_mask(size);
 	set_flag(flags, FLAG_CF | FLAG_OF,
-		 size == 8 ? top != ((int64_t)product < 0 ? ~0ull : 0)
-			   : emulate_sign_extend(low, size) != (uint64_t)product);
+		 size == 8 ? top != ((int64_t)product < 0 ? ~0ull : 0) :
+			     emulate_sign_extend(low, size) != (uint64_t)product);
 	return low;
 }
 
@@ -242,8 +242,8 @@ bool alu_div(uint64_t high, uint64_t low, uint64_t divisor, unsigned int size, u
 	return *quotient <= emulate_mask(size);
 }
 
-bool alu_idiv(uint64_t high, uint64_t low, uint64_t divisor, unsigned int size,
-	      uint64_t *quotient, uint64_t *remainder)
+bool alu_idiv(uint64_t high, uint64_t low, uint64_t divisor, unsigned int size, uint64_t *quotient,
+	      uint64_t *remainder)
 {
 	uint64_t d = emulate_sign_extend(divisor, size);
 	bool negative = high & sign_bit(size), negative_divisor = (int64_t)d < 0;

@@ -24,8 +24,8 @@ enum alu_shift { ALU_ROL, ALU_ROR, ALU_RCL, ALU_RCR, ALU_SHL, ALU_SHR, ALU_SAL, 
 uint64_t alu_shift(enum alu_shift kind, uint64_t a, unsigned int count, unsigned int size,
 		   uint64_t *flags);
 /* SHLD and SHRD: shifts `a`, taking bits from `b`. */
-uint64_t alu_shift_double(bool left, uint64_t a, uint64_t b, unsigned int count,
-			  unsigned int size, uint64_t *flags);
+uint64_t alu_shift_double(bool left, uint64_t a, uint64_t b, unsigned int count, unsigned int size,
+			  uint64_t *flags);
 
 /* The full product; CF and OF say whether `*high` matters. */
 uint64_t alu_mul(uint64_t a, uint64_t b, unsigned int size, uint64_t *high, uint64_t *flags);
@@ -33,8 +33,8 @@ uint64_t alu_imul(uint64_t a, uint64_t b, unsigned int size, uint64_t *high, uin
 /* high:low / divisor. False: divisor 0, or a quotient too large (#DE). */
 bool alu_div(uint64_t high, uint64_t low, uint64_t divisor, unsigned int size, uint64_t *quotient,
 	     uint64_t *remainder);
-bool alu_idiv(uint64_t high, uint64_t low, uint64_t divisor, unsigned int size,
-	      uint64_t *quotient, uint64_t *remainder);
+bool alu_idiv(uint64_t high, uint64_t low, uint64_t divisor, unsigned int size, uint64_t *quotient,
+	      uint64_t *remainder);
 
 /* Condition code 0-15 as in Jcc, SETcc and CMOVcc. */
 bool alu_condition(unsigned int code, uint64_t flags);

@@ -68,8 +68,8 @@ int emulate_bit_scan(struct emulation *e)
 		if (!source)
 			e->rflags |= FLAG_CF;
 	} else if (source) {
-		DST = reverse ? 63u - (unsigned int)__builtin_clzll(source)
-			      : trailing_zeros(source, width);
+		DST = reverse ? 63u - (unsigned int)__builtin_clzll(source) :
+				trailing_zeros(source, width);
 	} else {
 		/* The destination keeps all its bits. */
 		e->rflags |= FLAG_ZF;

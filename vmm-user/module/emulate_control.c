@@ -15,8 +15,8 @@ static unsigned int opcode_segment(const struct insn *insn)
 static int branch(struct emulation *e, uint64_t target)
 {
 	target &= emulate_mask(e->insn.operand_size);
-	if (e->mode == MODE_LONG ? !emulate_canonical(e, target)
-				 : target > e->ctx->seg[MULLION_CS].limit)
+	if (e->mode == MODE_LONG ? !emulate_canonical(e, target) :
+				   target > e->ctx->seg[MULLION_CS].limit)
 		return emulate_raise(e, VECTOR_GP, 0);
 	e->next_rip = target;
 	return EMULATE_DONE;
@@ -122,8 +122,9 @@ int emulate_far_memory(struct emulation *e)
 
 int emulate_load_far(struct emulation *e)
 {
-	unsigned int segment = e->insn.map ? e->insn.opcode & 7 : e->insn.opcode == 0xc4 ? MULLION_ES
-											: MULLION_DS;
+	unsigned int segment = e->insn.map            ? e->insn.opcode & 7 :
+			       e->insn.opcode == 0xc4 ? MULLION_ES :
+							MULLION_DS;
 	uint64_t target = 0;
 	uint16_t selector = 0;
 	int status = read_far(e, e->operand[1].offset, &target, &selector);

@@ -250,8 +250,9 @@ int emulate_extend_accumulator(struct emulation *e)
 {
 	unsigned int size = e->insn.operand_size;
 
-	emulate_set_gpr(e, MULLION_RAX, size,
-			emulate_sign_extend(e->gpr[MULLION_RAX] & emulate_mask(size / 2), size / 2));
+	emulate_set_gpr(
+		e, MULLION_RAX, size,
+		emulate_sign_extend(e->gpr[MULLION_RAX] & emulate_mask(size / 2), size / 2));
 	return EMULATE_DONE;
 }
 

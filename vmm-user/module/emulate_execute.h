@@ -52,7 +52,7 @@ int emulate_flag(struct emulation *e); /* CLC, STC, CMC, CLD, STD */
 int emulate_movbe(struct emulation *e);
 int emulate_popcnt(struct emulation *e);
 int emulate_setcc(struct emulation *e);
-int emulate_shift(struct emulation *e); /* group 2 */
+int emulate_shift(struct emulation *e);        /* group 2 */
 int emulate_shift_double(struct emulation *e); /* SHLD, SHRD */
 
 /* emulate_control.c: the stack, branches, segment registers */

@@ -22,9 +22,14 @@ static int translate(struct emulation *e, uint64_t linear, unsigned int access, 
 {
 	const struct emulate_context *ctx = e->ctx;
 	struct guest_paging paging = {
-		.cr0 = ctx->cr0, .cr3 = ctx->cr3, .cr4 = ctx->cr4, .efer = ctx->efer,
-		.rflags = ctx->rflags, .cpl = ctx->cpl,
-		.phys_bits = ctx->phys_bits, .gib_pages = ctx->gib_pages,
+		.cr0 = ctx->cr0,
+		.cr3 = ctx->cr3,
+		.cr4 = ctx->cr4,
+		.efer = ctx->efer,
+		.rflags = ctx->rflags,
+		.cpl = ctx->cpl,
+		.phys_bits = ctx->phys_bits,
+		.gib_pages = ctx->gib_pages,
 	};
 	/* Plain reads and writes repeat within a REP: they are remembered. */
 	bool plain = !(access & ~GUEST_WALK_WRITE);
@@ -75,8 +80,8 @@ int emulate_map(struct emulation *e, uint64_t linear, unsigned int size, unsigne
 
 /* The kept answer to the read that comes next, or NULL. Reads come in the same
  * order as before; what does not fit belongs to another course of events. */
-static struct emulate_access *kept_read(struct emulate_context *ctx, uint8_t kind,
-					uint64_t address, unsigned int size, unsigned int count)
+static struct emulate_access *kept_read(struct emulate_context *ctx, uint8_t kind, uint64_t address,
+					unsigned int size, unsigned int count)
 {
 	struct emulate_access *kept = &ctx->kept[ctx->kept_used];
 
@@ -93,10 +98,12 @@ static int device_read(struct emulation *e, uint64_t gpa, uint8_t *data, unsigne
 {
 	struct emulate_context *ctx = e->ctx;
 	struct emulate_access access = {
-		.kind = EMULATE_MMIO_READ, .size = size, .count = 1, .address = gpa,
+		.kind = EMULATE_MMIO_READ,
+		.size = size,
+		.count = 1,
+		.address = gpa,
 	};
-	const struct emulate_access *kept =
-		kept_read(ctx, EMULATE_MMIO_READ, gpa, size, 1);
+	const struct emulate_access *kept = kept_read(ctx, EMULATE_MMIO_READ, gpa, size, 1);
 
 	if (kept) {
 		memcpy(data, kept->data, size);
@@ -128,7 +135,10 @@ static int device_write(struct emulation *e, uint64_t gpa, const uint8_t *data, 
 {
 	struct emulate_context *ctx = e->ctx;
 	struct emulate_access access = {
-		.kind = EMULATE_MMIO_WRITE, .size = size, .count = 1, .address = gpa,
+		.kind = EMULATE_MMIO_WRITE,
+		.size = size,
+		.count = 1,
+		.address = gpa,
 	};
 
 	memcpy(access.data, data, size);
@@ -250,7 +260,10 @@ int emulate_port_in(struct emulation *e, uint16_t port, unsigned int size, unsig
 		return EMULATE_DONE;
 	if (ctx->ops->port_in(ctx->opaque, port, ctx->io, size, count)) {
 		ctx->pending = (struct emulate_access){
-			.kind = EMULATE_PORT_IN, .size = size, .count = count, .address = port,
+			.kind = EMULATE_PORT_IN,
+			.size = size,
+			.count = count,
+			.address = port,
 		};
 		return EMULATE_PENDING;
 	}
@@ -261,7 +274,10 @@ int emulate_port_out(struct emulation *e, uint16_t port, unsigned int size, unsi
 {
 	struct emulate_context *ctx = e->ctx;
 	struct emulate_access access = {
-		.kind = EMULATE_PORT_OUT, .size = size, .count = count, .address = port,
+		.kind = EMULATE_PORT_OUT,
+		.size = size,
+		.count = count,
+		.address = port,
 	};
 
 	if (ctx->ops->port_out(ctx->opaque, port, ctx->io, size, count))

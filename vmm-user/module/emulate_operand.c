@@ -167,8 +167,8 @@ static struct operand find_operand(const struct emulation *e, uint8_t kind, unsi
 static int map_operand(struct emulation *e, struct operand *operand, unsigned int access)
 {
 	uint64_t linear = 0;
-	int status = emulate_linear(e, e->insn.segment, operand->offset, operand->size, access,
-				    &linear);
+	int status =
+		emulate_linear(e, e->insn.segment, operand->offset, operand->size, access, &linear);
 
 	return status ? status : emulate_map(e, linear, operand->size, access, &e->span);
 }

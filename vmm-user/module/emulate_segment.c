@@ -24,8 +24,7 @@ static bool type_permits(unsigned int attr, unsigned int access)
 static bool within_limit(const struct mullion_segment *segment, bool protected, uint64_t offset,
 			 uint64_t last)
 {
-	bool down = protected && !(segment->attr & SEG_TYPE_CODE) &&
-		    segment->attr & SEG_TYPE_DOWN;
+	bool down = protected && !(segment->attr & SEG_TYPE_CODE) && segment->attr & SEG_TYPE_DOWN;
 
 	if (!down)
 		return last <= segment->limit;

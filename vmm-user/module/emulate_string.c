@@ -129,8 +129,7 @@ static int repeat(struct emulation *e, int (*one)(struct emulation *e), bool unt
 			return status;
 		emulate_step_gpr(e, MULLION_RCX, size, -1);
 		zero = e->rflags & FLAG_ZF;
-		if (!emulate_gpr(e, MULLION_RCX, size) ||
-		    (until && zero != (e->insn.rep == 0xf3)))
+		if (!emulate_gpr(e, MULLION_RCX, size) || (until && zero != (e->insn.rep == 0xf3)))
 			return EMULATE_DONE;
 		emulate_commit(e, false);
 		if (e->ctx->posted_count || e->rflags & FLAG_TF)

@@ -200,8 +200,7 @@ static enum guest_walk_status walk_once(const struct guest_paging *paging,
 		uint64_t entry = 0;
 		bool large;
 
-		if (ram->read(opaque, gpa, &entry, format->entry_size) ||
-		    !(entry & ENTRY_PRESENT))
+		if (ram->read(opaque, gpa, &entry, format->entry_size) || !(entry & ENTRY_PRESENT))
 			return GUEST_WALK_FAULT;
 		large = level > 1 && level <= format->large_levels && (entry & ENTRY_LARGE);
 		if (entry & reserved_bits(paging, format, level, large)) {
