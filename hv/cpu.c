@@ -22,6 +22,14 @@ struct descriptor_table {
 	uint64_t base;
 } __attribute__((packed));
 
+/* Physical address bits that say how memory is encrypted, if it is (APM vol. 2 7.10). */
+static uint32_t encryption_bits(bool amd, uint32_t max_extended)
+{
+	if (!amd || max_extended < 0x8000001f || !(rdmsr(MSR_SYSCFG) & SYSCFG_MEM_ENCRYPT))
+		return 0;
+	return cpuid(0x8000001f, 0).ebx >> 6 & 0x3f;
+}
+
 void cpu_features_init(void)
 {
 	struct cpuid_regs vendor_id = cpuid(0, 0);
@@ -41,7 +49,7 @@ void cpu_features_init(void)
 	if (max_extended >= 0x80000008) {
 		struct cpuid_regs sizes = cpuid(0x80000008, 0);
 
-		f->physical_bits = (uint8_t)sizes.eax;
+		f->physical_bits = (uint8_t)(sizes.eax - encryption_bits(f->amd, max_extended));
 		f->fpu_keeps_pointers = f->amd && !(sizes.ebx & BIT(2));
 		f->ibpb = sizes.ebx & BIT(12);
 		f->spec_ctrl = sizes.ebx & (BIT(14) | BIT(15) | BIT(24));

@@ -14,6 +14,8 @@
 #define LEAF_FEATURES 1
 #define LEAF_EXTENDED_FEATURES 7
 #define LEAF_XSAVE 0xd
+#define LEAF_SIZES 0x80000008u
+#define SIZES_EBX_INVLPGB BIT(3)
 #define FEATURES_ECX_OSXSAVE BIT(27)
 #define FEATURES_ECX_HYPERVISOR BIT(31)
 #define EXTENDED_ECX_OSPKE BIT(4)
@@ -68,6 +70,9 @@ static struct cpuid_regs service_cpuid(uint32_t leaf, uint32_t subleaf)
 	switch (leaf) {
 	case LEAF_FEATURES:
 		r.ecx |= FEATURES_ECX_HYPERVISOR;
+		break;
+	case LEAF_SIZES:
+		r.ebx &= (uint32_t)~SIZES_EBX_INVLPGB; /* not enabled in the control block */
 		break;
 	case MULLION_CPUID_BASE:
 		r.eax = MULLION_CPUID_ABI;

@@ -229,7 +229,7 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_INVD:
 	case EXIT_WBINVD:
 		/* No device that bypasses the caches is a guest's. */
-		skip_insn(v, x, x->kind == EXIT_INVD ? INSN_INVD : INSN_WBINVD);
+		skip_insn(v, x, INSN_CACHE_FLUSH);
 		break;
 	case EXIT_IRQ_WINDOW:
 		exit_leave(v, x, MULLION_EXIT_IRQ_WINDOW, 0);
@@ -254,7 +254,8 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 /* What the service domain does with memory that is not its own costs it #GP, and only that. */
 static void service_nested_fault(struct vcpu *v, const struct vm_exit *x)
 {
-	if (smp_apic_write(v, x) || service_fault(gpa(x->memory.gpa)))
+	if (smp_apic_write(v, x) ||
+	    service_fault(gpa(x->memory.gpa), x->memory.access & MULLION_ACCESS_WRITE))
 		return;
 	if (log_budget())
 		pr_warn("service domain: access to %lx, which is not its own, at rip %lx",
@@ -296,7 +297,7 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 		break;
 	case EXIT_INVD: /* would drop others' memory from the caches, too */
 		__asm__ volatile("wbinvd" ::: "memory");
-		skip_insn(v, x, INSN_INVD);
+		skip_insn(v, x, INSN_CACHE_FLUSH);
 		break;
 	case EXIT_SHUTDOWN:
 		service_end(v, "triple fault");

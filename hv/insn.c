@@ -14,6 +14,7 @@ static const struct opcode {
 	uint8_t length;
 	uint8_t bytes[3];
 	bool modrm;
+	uint8_t any; /* bits of the last byte that do not matter */
 } opcodes[INSN_KINDS] = {
 	[INSN_CPUID] = { 2, { 0x0f, 0xa2 }, false },
 	[INSN_RDMSR] = { 2, { 0x0f, 0x32 }, false },
@@ -21,8 +22,7 @@ static const struct opcode {
 	[INSN_HLT] = { 1, { 0xf4 }, false },
 	[INSN_VMMCALL] = { 3, { 0x0f, 0x01, 0xd9 }, false },
 	[INSN_XSETBV] = { 3, { 0x0f, 0x01, 0xd1 }, false },
-	[INSN_INVD] = { 2, { 0x0f, 0x08 }, false },
-	[INSN_WBINVD] = { 2, { 0x0f, 0x09 }, false },
+	[INSN_CACHE_FLUSH] = { 2, { 0x0f, 0x08 }, false, .any = 0x01 },
 	[INSN_MOV_TO_CR] = { 2, { 0x0f, 0x22 }, true },
 };
 
@@ -81,7 +81,9 @@ bool insn_decode(const uint8_t *bytes, unsigned int count, bool code64, enum ins
 	if (at + opcode->length + opcode->modrm > count)
 		return false;
 	for (unsigned int i = 0; i < opcode->length; i++) {
-		if (bytes[at + i] != opcode->bytes[i])
+		uint8_t any = i + 1 == opcode->length ? opcode->any : 0;
+
+		if ((bytes[at + i] & ~any) != opcode->bytes[i])
 			return false;
 	}
 	at += opcode->length;

@@ -20,8 +20,7 @@ enum insn_kind {
 	INSN_HLT,
 	INSN_VMMCALL,
 	INSN_XSETBV,
-	INSN_INVD,
-	INSN_WBINVD,
+	INSN_CACHE_FLUSH, /* INVD or WBINVD: QEMU's software processor mixes up their exits */
 	INSN_MOV_TO_CR,
 	INSN_KINDS,
 };

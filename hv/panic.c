@@ -33,12 +33,26 @@ void print_backtrace(uint64_t rbp)
 	}
 }
 
+static bool panicking;
+
+static _Noreturn void halt(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+void panic_check(void)
+{
+	if (__builtin_expect(__atomic_load_n(&panicking, __ATOMIC_RELAXED), 0))
+		halt();
+}
+
 void machine_reset(void)
 {
 	static const uint16_t no_idt[5];
 
-	if (system_acpi.reset.address && system_acpi.reset.space == ACPI_SPACE_IO)
-		outb((uint16_t)system_acpi.reset.address, system_acpi.reset_value);
+	if (system_acpi.reset_port)
+		outb(system_acpi.reset_port, system_acpi.reset_value);
 	outb(0xcf9, 0x06);
 	outb(0x64, 0xfe);
 	__asm__ volatile("lidt %0; int3" ::"m"(no_idt));
@@ -47,12 +61,10 @@ void machine_reset(void)
 
 void panic(const char *format, ...)
 {
-	static bool again;
 	va_list args;
 
-	if (again)
+	if (__atomic_exchange_n(&panicking, true, __ATOMIC_RELAXED))
 		machine_reset();
-	again = true;
 	va_start(args, format);
 	log_vprint(LOG_ERROR, format, args);
 	va_end(args);
@@ -68,6 +80,5 @@ void panic(const char *format, ...)
 			cpu_relax();
 		machine_reset();
 	}
-	for (;;)
-		__asm__ volatile("cli; hlt");
+	halt();
 }

@@ -9,6 +9,9 @@
  * of the option `reboot=`, and resets the machine. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Halts this processor if another one has panicked. */
+void panic_check(void);
+
 /* Prints the frames of the call stack that starts at `rbp` in this processor's stack. */
 void print_backtrace(uint64_t rbp);
 

@@ -5,6 +5,7 @@
  */
 #include "hv/vm.h"
 
+#include "hv/cpu.h"
 #include "hv/panic.h"
 #include "hv/phys.h"
 
@@ -92,15 +93,16 @@ void service_link(uint64_t pfn, uint64_t count)
 	recycle_tables();
 }
 
-static bool fill(uint64_t address)
+static bool fill(uint64_t address, bool write)
 {
 	int level;
 	uint64_t *entry;
-	if (address >= pt_span(PT_LEVELS + 1) || !frame_visible(address >> PAGE_SHIFT, 1))
+	if (address >= min(BIT(cpu_features.physical_bits), pt_span(PT_LEVELS + 1)) ||
+	    !frame_visible(address >> PAGE_SHIFT, 1))
 		return false;
 	entry = pt_find(&service_vm.nested, address, &level);
 	if (pt_present(&service_vm.nested, *entry))
-		return true; /* another processor was first */
+		return !write || pt_writable(&service_vm.nested, *entry); /* another was first */
 	level = min(level, service_vm.nested.largest_leaf);
 	while (level > 1 && !leaf_fits(address, level))
 		level--;
@@ -111,13 +113,13 @@ static bool fill(uint64_t address)
 	return true;
 }
 
-bool service_fault(gpa_t address)
+bool service_fault(gpa_t address, bool write)
 {
 	bool filled;
 
 	spin_lock(&memory_lock);
 	recycle_tables();
-	filled = fill(address.raw);
+	filled = fill(address.raw, write);
 	spin_unlock(&memory_lock);
 	return filled;
 }

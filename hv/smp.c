@@ -175,11 +175,15 @@ void smp_start(void)
 
 static void start_by_sipi(struct cpu *cpu, uint8_t vector)
 {
-	if (!cpu->online || cpu->sipi)
+	uint32_t none = 0;
+
+	if (!cpu->online)
 		return;
 	/* Bochs 2.7 wakes a sleeper only by a store that misses the TLB. */
 	__asm__ volatile("invlpg %0" ::"m"(cpu->sipi));
-	__atomic_store_n(&cpu->sipi, 0x100u | vector, __ATOMIC_RELEASE);
+	if (!__atomic_compare_exchange_n(&cpu->sipi, &none, 0x100u | vector, false,
+					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return;
 	if (__atomic_sub_fetch(&processors_to_start, 1, __ATOMIC_RELAXED) == 0) {
 		int level;
 		uint64_t *entry = pt_find(&service_vm.nested, apic_page, &level);

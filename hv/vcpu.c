@@ -315,6 +315,7 @@ void vcpu_loop(void)
 		struct vcpu *v = cpu->current;
 		struct vm_exit x;
 
+		panic_check();
 		publish(cpu, v);
 		vendor->run(v, &x);
 		exit_handle(v, &x);
@@ -377,8 +378,10 @@ bool vcpu_decode(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind, s
 	vendor->get_state(v, MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR, &state);
 	count = guest_fetch(v->vm, &state, bytes, sizeof(bytes));
 	if (insn_decode(bytes, (unsigned int)count,
-			state.efer & EFER_LMA && state.seg[MULLION_CS].attr & BIT(9), kind, insn))
+			state.efer & EFER_LMA && state.seg[MULLION_CS].attr & BIT(9), kind, insn)) {
+		v->undecoded = 0;
 		return true;
+	}
 	/* Once may be another processor's doing; then it is code that cannot be read. */
 	if (v->undecoded == x->rip + 1)
 		vcpu_inject_exception(v, EXC_GP, 0);

@@ -83,8 +83,8 @@ int64_t service_unlink(uint64_t pfn, uint64_t count);
 void service_link(uint64_t pfn, uint64_t count);
 
 /* A nested fault of the service domain: maps what is its own, in pages as large as possible.
- * False if `gpa` is none of its. Takes memory_lock. */
-bool service_fault(gpa_t gpa);
+ * False if `gpa` is none of its, or may not be written. Takes memory_lock. */
+bool service_fault(gpa_t gpa, bool write);
 
 /* True once no processor can hold translations of `vm` from before its present
  * tlb_generation (the calling one flushes before it enters anything again). */

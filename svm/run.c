@@ -158,8 +158,9 @@ static void arm(struct vcpu *v)
 {
 	struct vmcb *b = vmcb_of(v);
 	bool step = wants_step(v);
+	bool nmi = v->inject.valid && v->inject.type == MULLION_EVENT_NMI && !v->is_service;
 	uint32_t armed = v->request | (step ? ARM_STEP : 0) |
-			 (v->nmi_blocked && !(step && v->nmi_stepping) ? ARM_IRET : 0);
+			 ((v->nmi_blocked || nmi) && !(step && v->nmi_stepping) ? ARM_IRET : 0);
 	bool irq_window = v->request & MULLION_REQUEST_IRQ_WINDOW && !step;
 
 	if (step)

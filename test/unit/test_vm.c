@@ -518,7 +518,7 @@ static void touch(struct processor *p)
 
 		here = p;
 		p->inside = false;
-		filled = service_fault(gpa(gfn << PAGE_SHIFT));
+		filled = service_fault(gpa(gfn << PAGE_SHIFT), false);
 		assert_true(visible ? filled || lacking : !filled);
 	}
 }
@@ -562,7 +562,7 @@ static void clean_up(void)
 		assert_int_equal(kind_of(pfn), FRAME_SERVICE);
 	}
 	kick_all();
-	service_fault(gpa(0));
+	service_fault(gpa(0), false);
 	assert_int_equal(check_all(), 0);
 	assert_int_equal(frame_totals.donated, 0);
 	assert_int_equal(frame_totals.shares, 0);

@@ -68,7 +68,8 @@ enum mullion_hypercall {
 
 	/* (vm) Ends the VM: no vCPU runs again and every guest mapping goes.
 	 * -> 0 when done, -MULLION_EAGAIN when there is more to do (call again).
-	 * -MULLION_EBUSY while one of its vCPUs is running. */
+	 * -MULLION_EBUSY while one of its vCPUs is running. Once called, every other
+	 * call says -MULLION_ENOENT for the VM, whatever this one has answered. */
 	MULLION_HC_VM_DESTROY = 5,
 
 	/* (pfn, count) Takes back frames of ended VMs, scrubbed. Afterwards they
