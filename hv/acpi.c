@@ -2,268 +2,199 @@
 /* Section numbers are those of the ACPI specification 6.4. */
 #include "hv/acpi.h"
 
-#include <stdbool.h>
-
 #include "hv/lib/string.h"
 #include "hv/log.h"
+#include "hv/phys.h"
 
 /* Bounds on what a sane machine has. */
-#define MAX_TABLE_SIZE (1u << 20)
-#define MAX_TABLES 1024
+#define MAX_TABLE_SIZE MIB
+#define MAX_TABLES 1024u
 
-/* RSDP, 5.2.5.3. */
-enum {
-	RSDP_REVISION = 15,
-	RSDP_RSDT = 16,
-	RSDP_OLD_SIZE = 20,
-	RSDP_LENGTH = 20,
-	RSDP_XSDT = 24,
-	RSDP_SIZE = 36,
-};
+#define PACKED __attribute__((packed))
 
-/* Header of every other table, 5.2.6. */
-enum {
-	TABLE_LENGTH = 4,
-	TABLE_HEADER = 36,
-};
+struct rsdp { /* 5.2.5.3 */
+	char signature[8];
+	uint8_t checksum, oem[6], revision;
+	uint32_t rsdt;
+	uint32_t length; /* this and the rest from revision 2 on */
+	uint64_t xsdt;
+	uint8_t extended_checksum, reserved[3];
+} PACKED;
+_Static_assert(sizeof(struct rsdp) == ACPI_RSDP_SIZE, "ACPI 5.2.5.3");
+#define RSDP_OLD_SIZE offsetof(struct rsdp, length)
 
-/* MADT, 5.2.12. */
-enum {
-	MADT_LAPIC_ADDRESS = 36,
-	MADT_ENTRIES = 44,
+struct table { /* 5.2.6: what every other table begins with */
+	char signature[4];
+	uint32_t length;
+	uint8_t other[28];
+} PACKED;
 
-	MADT_LAPIC = 0,
-	MADT_LAPIC_SIZE = 8,
-	MADT_LAPIC_OVERRIDE = 5,
-	MADT_LAPIC_OVERRIDE_SIZE = 12,
-	MADT_X2APIC = 9,
-	MADT_X2APIC_SIZE = 16,
+struct madt { /* 5.2.12 */
+	struct table header;
+	uint32_t lapic_address, flags;
+	uint8_t entries[];
+} PACKED;
 
-	MADT_ENABLED = 1, /* flag */
-};
+struct madt_entry {
+	uint8_t type, size;
+	union {
+		struct {
+			uint8_t uid, id;
+			uint32_t flags;
+		} PACKED lapic; /* 5.2.12.2 */
+		struct {
+			uint16_t reserved;
+			uint32_t id, flags, uid;
+		} PACKED x2apic; /* 5.2.12.12 */
+	};
+} PACKED;
+#define MADT_LAPIC 0
+#define MADT_LAPIC_SIZE 8
+#define MADT_X2APIC 9
+#define MADT_X2APIC_SIZE 16
+#define MADT_ENABLED 1
 
-/* FADT, 5.2.9. */
-enum {
-	FADT_PM1A_EVENT = 56,
-	FADT_PM1A_CONTROL = 64,
-	FADT_PM1_EVENT_LENGTH = 88,
-	FADT_PM1_CONTROL_LENGTH = 89,
-	FADT_FLAGS = 112,
-	FADT_OLD_SIZE = 116,
-	FADT_RESET = 116,
-	FADT_RESET_VALUE = 128,
-	FADT_RESET_END = 129,
-	FADT_X_PM1A_EVENT = 148,
-	FADT_X_PM1A_CONTROL = 172,
-	FADT_X_PM1A_END = 184,
+struct fadt { /* 5.2.9 */
+	struct table header;
+	uint8_t other[76];
+	uint32_t flags;
+	uint8_t reset_space, reset_format[3];
+	uint64_t reset_address;
+	uint8_t reset_value;
+} PACKED;
+#define FADT_RESET_SUPPORTED (1u << 10)
+#define SPACE_IO 1
 
-	FADT_RESET_SUPPORTED = 1 << 10, /* flag */
-};
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return value;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return value;
-}
-
-static bool sums_to_zero(const uint8_t *p, uint32_t size)
+static bool sums_to_zero(const void *bytes, size_t size)
 {
 	uint8_t sum = 0;
 
-	while (size--)
+	for (const uint8_t *p = bytes; size; size--)
 		sum = (uint8_t)(sum + *p++);
 	return sum == 0;
 }
 
-uint32_t acpi_rsdp_size(const void *rsdp, size_t size)
+static bool is_rsdp(const struct rsdp *p)
 {
-	const uint8_t *p = rsdp;
-
-	if (!p || size < RSDP_OLD_SIZE || memcmp(p, "RSD PTR ", 8) ||
-	    !sums_to_zero(p, RSDP_OLD_SIZE))
-		return 0;
-	if (p[RSDP_REVISION] >= 2 && size >= RSDP_SIZE && get32(p + RSDP_LENGTH) == RSDP_SIZE &&
-	    sums_to_zero(p, RSDP_SIZE))
-		return RSDP_SIZE;
-	return RSDP_OLD_SIZE;
+	return p && !memcmp(p->signature, "RSD PTR ", 8) && sums_to_zero(p, RSDP_OLD_SIZE);
 }
 
-/* The RSDP stands on a 16-byte boundary in the `size` bytes at `pa`. */
-static uint64_t scan(uint64_t pa, uint32_t size, physmap_fn *map)
+/* The root pointer begins on a 16-byte boundary in the `size` bytes at `pa`. */
+static const struct rsdp *scan(uint64_t pa, size_t size)
 {
-	const uint8_t *area = map(pa, size);
+	const uint8_t *area = phys_map(pa, size + sizeof(struct rsdp));
 
-	for (uint32_t offset = 0; area && offset < size; offset += 16)
-		if (acpi_rsdp_size(area + offset, size - offset))
-			return pa + offset;
-	return 0;
-}
-
-uint64_t acpi_find_rsdp(physmap_fn *map)
-{
-	const uint8_t *bda = map(0x40e, 2); /* the EBDA's segment */
-	uint64_t ebda = bda ? (uint64_t)(bda[0] | bda[1] << 8) << 4 : 0;
-	uint64_t rsdp = ebda ? scan(ebda, 1024, map) : 0;
-
-	return rsdp ? rsdp : scan(0xe0000, 0x20000, map);
-}
-
-/* Returns the table at `pa` if it has that signature and is sound, or NULL. */
-static const uint8_t *table_at(uint64_t pa, const char *signature, physmap_fn *map)
-{
-	const uint8_t *table = map(pa, TABLE_HEADER);
-	uint32_t length;
-
-	if (!pa || !table || memcmp(table, signature, 4))
-		return NULL;
-	length = get32(table + TABLE_LENGTH);
-	table = length < TABLE_HEADER || length > MAX_TABLE_SIZE ? NULL : map(pa, length);
-	if (!table)
-		pr_warn("ACPI table %s at 0x%lx: impossible length %u", signature, pa, length);
-	else if (!sums_to_zero(table, length))
-		pr_warn("ACPI table %s at 0x%lx: wrong checksum", signature, pa);
-	else
-		return table;
+	for (size_t at = 0; area && at < size; at += 16)
+		if (is_rsdp((const void *)(area + at)))
+			return (const void *)(area + at);
 	return NULL;
 }
 
-static void add_processor(struct acpi_info *info, uint32_t apic_id)
+/* Where a BIOS leaves it: the first KiB of the EBDA and 0xe0000-0xfffff (5.2.5.1). */
+static const struct rsdp *find_rsdp(void)
+{
+	const uint8_t *segment = phys_map(0x40e, 2);
+	uint64_t ebda = segment ? (uint64_t)(segment[0] | segment[1] << 8) << 4 : 0;
+	const struct rsdp *rsdp = ebda ? scan(ebda, KIB) : NULL;
+
+	return rsdp ? rsdp : scan(0xe0000, 128 * KIB);
+}
+
+/* Returns the table at `pa` if it has that signature and is sound, or NULL. */
+static const void *table_at(uint64_t pa, const char *signature)
+{
+	const struct table *table = pa ? phys_map(pa, sizeof(*table)) : NULL;
+	uint32_t length;
+
+	if (!table || memcmp(table->signature, signature, 4))
+		return NULL;
+	length = table->length;
+	if (length >= sizeof(*table) && length <= MAX_TABLE_SIZE) {
+		table = phys_map(pa, length);
+		if (table && sums_to_zero(table, length))
+			return table;
+	}
+	pr_warn("ACPI table %s at 0x%lx: impossible length %u, or a wrong checksum", signature, pa,
+		length);
+	return NULL;
+}
+
+static void add_processor(struct acpi_info *info, uint32_t apic_id, uint32_t flags)
 {
 	for (uint32_t i = 0; i < info->processor_count; i++)
 		if (info->apic_id[i] == apic_id)
 			return;
-	if (info->processor_count == ACPI_MAX_PROCESSORS) {
-		info->processors_dropped++;
-		return;
-	}
-	info->apic_id[info->processor_count++] = apic_id;
+	if (flags & MADT_ENABLED && info->processor_count < ACPI_MAX_PROCESSORS)
+		info->apic_id[info->processor_count++] = apic_id;
 }
 
-static void madt_entry(struct acpi_info *info, const uint8_t *entry, uint32_t size)
+/* The highest ID of either kind means "no processor". */
+static void take_madt(struct acpi_info *info, const struct madt *madt)
 {
-	uint8_t type = entry[0];
+	uint32_t length = madt->header.length;
 
-	/* The highest ID of either kind means "no processor". */
-	if (type == MADT_LAPIC && size >= MADT_LAPIC_SIZE) {
-		if (get32(entry + 4) & MADT_ENABLED && entry[3] != UINT8_MAX)
-			add_processor(info, entry[3]);
-	} else if (type == MADT_X2APIC && size >= MADT_X2APIC_SIZE) {
-		if (get32(entry + 8) & MADT_ENABLED && get32(entry + 4) != UINT32_MAX)
-			add_processor(info, get32(entry + 4));
-	} else if (type == MADT_LAPIC_OVERRIDE && size >= MADT_LAPIC_OVERRIDE_SIZE) {
-		info->lapic_address = get64(entry + 4);
-	}
-}
+	for (uint32_t at = sizeof(*madt); at + 2 <= length;) {
+		const struct madt_entry *entry = (const void *)((const uint8_t *)madt + at);
 
-static void take_madt(struct acpi_info *info, const uint8_t *madt)
-{
-	uint32_t length = get32(madt + TABLE_LENGTH), offset = MADT_ENTRIES;
-
-	if (length < MADT_ENTRIES) {
-		pr_warn("ACPI: the MADT is too short: %u bytes", length);
-		return;
-	}
-	info->lapic_address = get32(madt + MADT_LAPIC_ADDRESS);
-	while (length - offset >= 2) {
-		uint32_t size = madt[offset + 1];
-
-		if (size < 2 || size > length - offset) {
-			pr_warn("ACPI: the MADT's entry at offset %u has a wrong length, %u",
-				offset, size);
+		if (entry->size < 2 || entry->size > length - at) {
+			pr_warn("ACPI: the MADT's entry at offset %u has a wrong length, %u", at,
+				entry->size);
 			return;
 		}
-		madt_entry(info, madt + offset, size);
-		offset += size;
+		if (entry->type == MADT_LAPIC && entry->size >= MADT_LAPIC_SIZE &&
+		    entry->lapic.id != UINT8_MAX)
+			add_processor(info, entry->lapic.id, entry->lapic.flags);
+		if (entry->type == MADT_X2APIC && entry->size >= MADT_X2APIC_SIZE &&
+		    entry->x2apic.id != UINT32_MAX)
+			add_processor(info, entry->x2apic.id, entry->x2apic.flags);
+		at += entry->size;
 	}
 }
 
-static struct acpi_address address_at(const uint8_t *p)
+/* Only ports are used: memory and PCI registers belong to the service domain. */
+static void take_fadt(struct acpi_info *info, const struct fadt *fadt)
 {
-	return (struct acpi_address){ .space = p[0], .width = p[1], .address = get64(p + 4) };
-}
-
-/* A register block of ACPI 1.0, an I/O port; the extended form at `extended`
- * takes precedence if the FADT has one. */
-static struct acpi_address pm1_address(const uint8_t *fadt, uint32_t port, uint32_t length,
-				       uint32_t extended)
-{
-	if (get32(fadt + TABLE_LENGTH) >= FADT_X_PM1A_END && get64(fadt + extended + 4))
-		return address_at(fadt + extended);
-	return (struct acpi_address){
-		.space = ACPI_SPACE_IO,
-		.width = (uint8_t)(fadt[length] * 8),
-		.address = get32(fadt + port),
-	};
-}
-
-static void take_fadt(struct acpi_info *info, const uint8_t *fadt)
-{
-	uint32_t length = get32(fadt + TABLE_LENGTH);
-
-	if (length < FADT_OLD_SIZE) {
-		pr_warn("ACPI: the FADT is too short: %u bytes", length);
-		return;
-	}
-	info->pm1a_event =
-		pm1_address(fadt, FADT_PM1A_EVENT, FADT_PM1_EVENT_LENGTH, FADT_X_PM1A_EVENT);
-	info->pm1a_control =
-		pm1_address(fadt, FADT_PM1A_CONTROL, FADT_PM1_CONTROL_LENGTH, FADT_X_PM1A_CONTROL);
-	if (length >= FADT_RESET_END && get32(fadt + FADT_FLAGS) & FADT_RESET_SUPPORTED) {
-		info->reset = address_at(fadt + FADT_RESET);
-		info->reset_value = fadt[FADT_RESET_VALUE];
+	if (fadt->header.length >= sizeof(*fadt) && fadt->flags & FADT_RESET_SUPPORTED &&
+	    fadt->reset_space == SPACE_IO) {
+		info->reset_port = (uint16_t)fadt->reset_address;
+		info->reset_value = fadt->reset_value;
 	}
 }
 
-const char *acpi_parse(struct acpi_info *info, const void *rsdp, size_t size, physmap_fn *map)
+const char *acpi_parse(struct acpi_info *info, const void *rsdp)
 {
-	const uint8_t *p = rsdp, *list = NULL, *madt = NULL, *fadt = NULL;
-	uint32_t rsdp_size = acpi_rsdp_size(rsdp, size), pointer = 8, count;
+	const struct rsdp *root = is_rsdp(rsdp) ? rsdp : find_rsdp();
+	const struct madt *madt = NULL;
+	const struct fadt *fadt = NULL;
+	const struct table *list = NULL;
+	uint32_t pointer_size = 8, count;
 
 	memset(info, 0, sizeof(*info));
-	if (!rsdp_size)
-		return "no sound ACPI root pointer";
-	if (rsdp_size == RSDP_SIZE)
-		list = table_at(get64(p + RSDP_XSDT), "XSDT", map);
+	if (!root)
+		return "no sound root pointer";
+	if (root->revision >= 2 && root->length == sizeof(*root) && sums_to_zero(root, sizeof(*root)))
+		list = table_at(root->xsdt, "XSDT");
 	if (!list) {
-		list = table_at(get32(p + RSDP_RSDT), "RSDT", map);
-		pointer = 4;
+		list = table_at(root->rsdt, "RSDT");
+		pointer_size = 4;
 	}
 	if (!list)
-		return "no sound ACPI root table";
+		return "no sound root table";
 
-	count = (get32(list + TABLE_LENGTH) - TABLE_HEADER) / pointer;
-	if (count > MAX_TABLES) {
-		pr_warn("ACPI: of %u tables only the first %u are looked at", count, MAX_TABLES);
-		count = MAX_TABLES;
-	}
-	for (uint32_t i = 0; i < count && !(madt && fadt); i++) {
-		const uint8_t *entry = list + TABLE_HEADER + i * pointer;
-		uint64_t pa = pointer == 8 ? get64(entry) : get32(entry);
+	count = (list->length - (uint32_t)sizeof(*list)) / pointer_size;
+	for (uint32_t i = 0; i < min(count, MAX_TABLES); i++) {
+		uint64_t pa = 0;
 
+		memcpy(&pa, (const uint8_t *)(list + 1) + i * pointer_size, pointer_size);
 		if (!madt)
-			madt = table_at(pa, "APIC", map);
+			madt = table_at(pa, "APIC");
 		if (!fadt)
-			fadt = table_at(pa, "FACP", map);
+			fadt = table_at(pa, "FACP");
 	}
 	if (fadt)
 		take_fadt(info, fadt);
-	else
-		pr_warn("ACPI: no sound FADT: no reset register");
 	if (!madt)
-		return "no sound ACPI processor table (MADT)";
+		return "no sound processor table (MADT)";
 	take_madt(info, madt);
-	if (info->processors_dropped)
-		pr_warn("ACPI: %u processors left out: %u are the most", info->processors_dropped,
-			ACPI_MAX_PROCESSORS);
 	return NULL;
 }

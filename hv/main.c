@@ -27,7 +27,7 @@ uint32_t system_features(void)
 }
 
 /* Physical memory as the boot page tables show it, later that which root mode's tables map. */
-static void *early_map(uint64_t pa, size_t len)
+void *phys_map(uint64_t pa, size_t len)
 {
 	if (pa >= 4 * GIB || len > 4 * GIB - pa)
 		return NULL;
@@ -60,7 +60,7 @@ static _Noreturn void give_up(const char *why)
 
 static void load_linux(struct linux_entry *entry)
 {
-	const char *error = linux_load(entry, &boot, early_map);
+	const char *error = linux_load(entry, &boot);
 
 	if (error)
 		give_up(error);
@@ -86,7 +86,7 @@ static _Noreturn void boot_without_us(const char *missing)
 	memmap_add(&boot.memmap, (uint64_t)image_start, (uint64_t)(image_end - image_start),
 		   MEMMAP_ROOT);
 	load_linux(&entry);
-	linux_start_native(entry.entry_pa, entry.boot_params_pa);
+	linux_start_native(&entry);
 }
 
 /* The state in which a boot loader enters Linux by its 32-bit protocol. */
@@ -139,7 +139,7 @@ void hv_main(uint32_t magic, uint32_t info_pa)
 	uint32_t processors;
 
 	options_take(""); /* the defaults, until the command line can be read */
-	error = multiboot_parse(&boot, magic, info_pa, early_map);
+	error = multiboot_parse(&boot, magic, info_pa);
 	if (error)
 		give_up(error);
 	options_take(boot.cmdline);
@@ -147,7 +147,7 @@ void hv_main(uint32_t magic, uint32_t info_pa)
 
 	cpu_features_init();
 	memmap_log(&boot.memmap);
-	error = acpi_parse(&system_acpi, boot.rsdp, boot.rsdp_size, early_map);
+	error = acpi_parse(&system_acpi, boot.rsdp);
 	if (error)
 		pr_warn("ACPI: %s", error);
 	put_boot_processor_first(&system_acpi);

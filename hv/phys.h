@@ -13,6 +13,13 @@
 
 #include "hv/types.h"
 
+/*
+ * Boot only: returns where the `len` bytes at `pa` can be read and written, or NULL when not
+ * all of them can, be it that they are beyond what is mapped. Stands any value, such as a
+ * firmware table's. The place stays valid.
+ */
+void *phys_map(uint64_t pa, size_t len);
+
 #ifdef HV_HOST_TEST
 /* Unit tests on the host supply physical memory of their own. */
 void *phys_to_virt(uint64_t pa);

@@ -48,35 +48,28 @@ static const char *reserve(struct boot_info *boot, uint32_t processors, struct l
 	/* Linux looks through everything from 512 KiB to 1 MiB for firmware's tables. */
 	const struct memmap_request low = { .size = PAGE_SIZE, .align = PAGE_SIZE,
 					    .min = PAGE_SIZE, .limit = 512 * KIB };
-	struct memrange avoid[BOOT_MAX_MODULES + 1];
-	struct memmap_request request = { .align = pt_span(2), .min = MIB, .limit = 4 * GIB,
-					  .avoid = avoid };
+	struct memmap_request block = { .align = pt_span(2), .min = MIB, .limit = 4 * GIB };
+	static struct memmap free; /* of modules too */
+	bool fits = memmap_add(&boot->memmap, (uint64_t)image_start,
+			       (uint64_t)(image_end - image_start), MEMMAP_ROOT);
 
 	layout->table_size = frame_table_size(memmap_ram_end(&boot->memmap) >> PAGE_SHIFT);
 	layout->stack_size = processors * CPU_STACK_SIZE;
 	layout->size = align_up(layout->table_size, CPU_STACK_SIZE) + layout->stack_size +
 		       pool_frames(&boot->memmap, processors) * PAGE_SIZE;
+	free = boot->memmap;
 	for (uint32_t i = 0; i < boot->module_count; i++)
-		avoid[i] = (struct memrange){ boot->modules[i].start, boot->modules[i].end };
-	avoid[boot->module_count] =
-		(struct memrange){ (uint64_t)image_start, (uint64_t)image_end };
-	request.avoid_count = boot->module_count + 1;
-	request.size = layout->size;
-	layout->start = memmap_find(&boot->memmap, &request);
+		fits = fits && memmap_add(&free, boot->modules[i].start,
+					  boot->modules[i].end - boot->modules[i].start,
+					  MEMMAP_ROOT);
+	block.size = layout->size;
+	layout->start = memmap_find(&free, &block);
 	if (!layout->start)
 		return "there is too little memory below 4 GiB for root mode";
-	root_low_page = memmap_find(&boot->memmap, &low);
-	if (!memmap_add(&boot->memmap, layout->start, layout->size, MEMMAP_ROOT) ||
-	    !memmap_add(&boot->memmap, root_low_page, root_low_page ? PAGE_SIZE : 0, MEMMAP_ROOT) ||
-	    !memmap_add(&boot->memmap, (uint64_t)image_start,
-			(uint64_t)image_end - (uint64_t)image_start, MEMMAP_ROOT))
-		return "the firmware's memory map has too many entries";
-	return NULL;
-}
-
-static bool is_memory(uint32_t type)
-{
-	return type == MEMMAP_RAM || type == MEMMAP_BOOT_SERVICES || type == MEMMAP_ROOT;
+	root_low_page = memmap_find(&free, &low);
+	fits = fits && memmap_add(&boot->memmap, layout->start, layout->size, MEMMAP_ROOT) &&
+	       memmap_add(&boot->memmap, root_low_page, root_low_page ? PAGE_SIZE : 0, MEMMAP_ROOT);
+	return fits ? NULL : "the firmware's memory map has too many entries";
 }
 
 static void fill_frame_table(const struct memmap *map, const struct layout *layout)
@@ -85,7 +78,7 @@ static void fill_frame_table(const struct memmap *map, const struct layout *layo
 	for (uint32_t i = 0; i < map->count; i++) {
 		const struct memmap_entry *e = &map->entry[i];
 
-		if (is_memory(e->type))
+		if (memmap_is_memory(e->type))
 			frame_mark(hpa(e->start), hpa(e->end),
 				   e->type == MEMMAP_ROOT ? FRAME_ROOT : FRAME_SERVICE);
 	}
@@ -105,7 +98,7 @@ static bool map_memory(const struct memmap *map)
 		uint64_t start = align_up(e->start, PAGE_SIZE);
 		uint64_t end = align_down(e->end, PAGE_SIZE);
 
-		if (is_memory(e->type) && start < end && start != (uint64_t)image_start &&
+		if (memmap_is_memory(e->type) && start < end && start != (uint64_t)image_start &&
 		    !pt_map_range(&root_space, PHYS_OFFSET + start, hpa(start), end - start,
 				  PT_WRITE))
 			return false;
@@ -150,7 +143,7 @@ static bool make_service_vm(const struct memmap *map)
 		uint64_t start = align_up(e->start, PAGE_SIZE);
 		uint64_t end = align_down(e->end, PAGE_SIZE);
 
-		if (is_memory(e->type) && e->type != MEMMAP_ROOT && start < end &&
+		if (memmap_is_memory(e->type) && e->type != MEMMAP_ROOT && start < end &&
 		    !pt_map_range(&service_vm.nested, start, hpa(start), end - start,
 				  PT_WRITE | PT_EXEC))
 			return false;

@@ -3,8 +3,6 @@
 
 #include "hv/lib/string.h"
 
-#define PAGE_SHIFT 12
-
 /* EFI_MEMORY_DESCRIPTOR; descriptor_size may be larger. */
 struct descriptor {
 	uint32_t type;
@@ -14,9 +12,8 @@ struct descriptor {
 	uint64_t pages;
 	uint64_t attribute;
 };
-_Static_assert(sizeof(struct descriptor) == EFI_DESCRIPTOR_MIN, "UEFI 7.2");
 
-static struct descriptor load(const struct boot_efi *efi, uint32_t offset)
+static struct descriptor descriptor_at(const struct efi *efi, uint32_t offset)
 {
 	struct descriptor d;
 
@@ -24,30 +21,37 @@ static struct descriptor load(const struct boot_efi *efi, uint32_t offset)
 	return d;
 }
 
-static void store(struct boot_efi *efi, uint32_t offset, struct descriptor d)
-{
-	memcpy(efi->map + offset, &d, sizeof(d));
-}
-
 /* The end of a descriptor's range, whatever it says. */
 static uint64_t range_end(struct descriptor d)
 {
-	uint64_t room = (UINT64_MAX - d.start) >> PAGE_SHIFT;
-
-	return d.start + ((d.pages < room ? d.pages : room) << PAGE_SHIFT);
+	return d.start + (min(d.pages, (UINT64_MAX - d.start) >> PAGE_SHIFT) << PAGE_SHIFT);
 }
 
-bool efi_mark_boot_services(const struct boot_efi *efi, struct memmap *memmap)
+bool efi_keep_map(struct efi *efi, const void *map, uint32_t size, uint32_t descriptor_size,
+		  uint32_t descriptor_version)
 {
-	for (uint32_t at = 0; at < efi->map_size; at += efi->descriptor_size) {
-		struct descriptor d = load(efi, at);
-
-		if (d.type != EFI_BOOT_SERVICES_CODE && d.type != EFI_BOOT_SERVICES_DATA)
-			continue;
-		if (!memmap_add(memmap, d.start, range_end(d) - d.start, MEMMAP_BOOT_SERVICES))
-			return false;
-	}
+	if (descriptor_size < sizeof(struct descriptor) || size < descriptor_size ||
+	    size > EFI_MAP_SIZE)
+		return false;
+	efi->descriptor_size = descriptor_size;
+	efi->descriptor_version = descriptor_version;
+	efi->map_size = size - size % descriptor_size;
+	memcpy(efi->map, map, efi->map_size);
 	return true;
+}
+
+bool efi_mark_boot_services(const struct efi *efi, struct memmap *memmap)
+{
+	bool fits = true;
+
+	for (uint32_t at = 0; at < efi->map_size; at += efi->descriptor_size) {
+		struct descriptor d = descriptor_at(efi, at);
+
+		if (d.type == EFI_BOOT_SERVICES_CODE || d.type == EFI_BOOT_SERVICES_DATA)
+			fits = fits && memmap_add(memmap, d.start, range_end(d) - d.start,
+						  MEMMAP_BOOT_SERVICES);
+	}
+	return fits;
 }
 
 static bool is_usable(uint32_t type)
@@ -56,41 +60,39 @@ static bool is_usable(uint32_t type)
 	       type == EFI_CONVENTIONAL;
 }
 
-/* Doubles the descriptor at `at` and divides its range at `address`, which lies within. */
-static bool divide(struct boot_efi *efi, uint32_t at, uint64_t address)
+/* Appends the part [start, end) of `d` as of type `type`. False: no room. */
+static bool append(struct efi *efi, struct descriptor d, uint64_t start, uint64_t end,
+		   uint32_t type)
 {
-	struct descriptor low = load(efi, at), high = low;
-	uint32_t size = efi->descriptor_size;
-
-	if (size > BOOT_EFI_MAP_SIZE - efi->map_size)
+	if (start >= end)
+		return true;
+	if (efi->descriptor_size > EFI_MAP_SIZE - efi->map_size)
 		return false;
-	memmove(efi->map + at + size, efi->map + at, efi->map_size - at);
-	efi->map_size += size;
-	low.pages = (address - low.start) >> PAGE_SHIFT;
-	high.start = address;
-	high.pages -= low.pages;
-	store(efi, at, low);
-	store(efi, at + size, high);
+	d.type = type;
+	d.start = start;
+	d.pages = (end - start) >> PAGE_SHIFT;
+	memcpy(efi->map + efi->map_size, &d, sizeof(d));
+	efi->map_size += efi->descriptor_size;
 	return true;
 }
 
-bool efi_set_type(struct boot_efi *efi, uint64_t start, uint64_t end, enum efi_memory_type type)
+bool efi_set_type(struct efi *efi, uint64_t start, uint64_t end, enum efi_memory_type type)
 {
-	for (uint32_t at = 0; at < efi->map_size; at += efi->descriptor_size) {
-		struct descriptor d = load(efi, at);
+	static struct efi new;
+	bool fits = true;
 
-		if (!is_usable(d.type) || d.start >= end || range_end(d) <= start)
-			continue;
-		if (d.start < start) {
-			if (!divide(efi, at, start))
-				return false;
-			continue; /* with the upper part */
-		}
-		if (range_end(d) > end && !divide(efi, at, end))
-			return false;
-		d = load(efi, at);
-		d.type = type;
-		store(efi, at, d);
+	new = *efi;
+	new.map_size = 0;
+	for (uint32_t at = 0; at < efi->map_size; at += efi->descriptor_size) {
+		struct descriptor d = descriptor_at(efi, at);
+		uint64_t d_end = range_end(d);
+		uint32_t within = is_usable(d.type) ? type : d.type;
+
+		fits = fits && append(&new, d, d.start, min(start, d_end), d.type) &&
+		       append(&new, d, max(start, d.start), min(end, d_end), within) &&
+		       append(&new, d, max(end, d.start), d_end, d.type);
 	}
-	return true;
+	if (fits)
+		*efi = new;
+	return fits;
 }

@@ -14,10 +14,6 @@ extern char text_start[], text_end[];     /* read, execute */
 extern char rodata_start[], rodata_end[]; /* read */
 extern char data_start[], image_end[];    /* read, write: .data, then .bss */
 
-/* The stack that hv_main() starts on, within .bss; grows down from its top. */
-#define BOOT_STACK_SIZE 16384
-extern char boot_stack[], boot_stack_top[];
-
 /* The TSC on arrival from the boot loader. */
 extern uint64_t boot_tsc;
 

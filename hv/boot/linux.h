@@ -8,10 +8,7 @@
 #ifndef BOOT_LINUX_H
 #define BOOT_LINUX_H
 
-#include <stdint.h>
-
 #include "hv/boot/multiboot.h"
-#include "hv/boot/physmap.h"
 
 struct linux_entry {
 	uint32_t entry_pa;
@@ -22,14 +19,14 @@ struct linux_entry {
  * Checks the modules, then places kernel, initramfs and boot_params in RAM of
  * info->memmap, which must have everything reserved (as MEMMAP_ROOT) that Linux
  * must not see, outside the modules. Modules may be overwritten: this works
- * once. `map` must reach all RAM below 4 GiB and all modules.
+ * once.
  *
  * Returns NULL, or what is wrong in words; then no memory has been written.
  */
-const char *linux_load(struct linux_entry *entry, struct boot_info *info, physmap_fn *map);
+const char *linux_load(struct linux_entry *entry, struct boot_info *info);
 
-/* Leaves long mode and enters Linux on the bare processor; interrupts must be
- * off, SVM and VMX too. This file's code must be mapped at its physical address. */
-_Noreturn void linux_start_native(uint32_t entry_pa, uint32_t boot_params_pa);
+/* Enters Linux on the bare processor by its 64-bit boot protocol, with the page tables and
+ * the GDT of start.S, which must be in force, as must interrupts be off, SVM and VMX too. */
+_Noreturn void linux_start_native(const struct linux_entry *entry);
 
 #endif

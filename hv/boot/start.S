@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From the boot loader to C: 32-bit protected mode without paging, as both
- * versions of Multiboot leave it, to long mode.
+ * The two ways into root mode, up to C in long mode: from the boot loader, in
+ * 32-bit protected mode without paging as both versions of Multiboot leave it,
+ * and of every other processor from a SIPI, in real mode.
  */
 
 #define MB1_MAGIC 0x1badb002
@@ -10,11 +11,9 @@
 #define MB2_MAGIC 0xe85250d6
 #define MB2_I386 0
 #define MB2_END 0
-#define MB2_CONSOLE 4
 #define MB2_FRAMEBUFFER 5
 #define MB2_MODULE_ALIGN 6
 #define MB2_OPTIONAL 1
-#define MB2_CONSOLE_EGA_TEXT 2
 
 #define CR0_PE 0x00000001
 #define CR0_WP 0x00010000
@@ -30,7 +29,8 @@
 #define LARGE_PAGE 0x200000
 #define PAGE 4096
 
-#define CS64 0x08
+#define CS32 0x08
+#define CS64 0x10
 #define DS 0x18
 
 #define COM1 0x3f8
@@ -60,12 +60,7 @@ mb2_header:
 	.short MB2_MODULE_ALIGN, 0
 	.long 8
 
-	.short MB2_CONSOLE, MB2_OPTIONAL
-	.long 12
-	.long MB2_CONSOLE_EGA_TEXT
-	.balign 8
-
-	.short MB2_FRAMEBUFFER, MB2_OPTIONAL
+	.short MB2_FRAMEBUFFER, MB2_OPTIONAL /* a text screen will do, too */
 	.long 20
 	.long 0, 0, 0 /* any width, height and depth */
 	.balign 8
@@ -96,30 +91,11 @@ start:
 	cpuid
 	testl $CPUID_LONG_MODE, %edx
 	jz no_long_mode
+	lgdt boot_gdt_pointer
+	movl $start64, %ebx
 
-	/* The low 4 GiB at 0 and at PHYS_OFFSET, in 2 MiB pages. The tables' other
-	 * entries, and the upper halves of these, are zero as all of .bss is. */
-	movl $boot_pd, %edx
-	movl $PTE_PRESENT_WRITE | PTE_LARGE, %eax
-	xorl %ecx, %ecx
-1:	movl %eax, (%edx, %ecx, 8)
-	addl $LARGE_PAGE, %eax
-	incl %ecx
-	cmpl $4 * 512, %ecx
-	jb 1b
-
-	addl $PTE_PRESENT_WRITE, %edx
-	xorl %ecx, %ecx
-1:	movl %edx, boot_pdpt(, %ecx, 8)
-	addl $PAGE, %edx
-	incl %ecx
-	cmpl $4, %ecx
-	jb 1b
-
-	movl $boot_pdpt + PTE_PRESENT_WRITE, %eax
-	movl %eax, boot_pml4
-	movl %eax, boot_pml4 + 256 * 8
-
+	/* Goes on in long mode, at EBX. */
+enter_long_mode:
 	movl $boot_pml4, %eax
 	movl %eax, %cr3
 	movl %cr4, %eax
@@ -132,25 +108,39 @@ start:
 	movl %cr0, %eax
 	orl $CR0_PG | CR0_WP | CR0_PE, %eax
 	movl %eax, %cr0
-	lgdt boot_gdt_pointer
-	ljmp $CS64, $start64
+	ljmp $CS64, $1f
 
 	.code64
-start64:
-	movl $DS, %eax
+1:	movl $DS, %eax
 	movl %eax, %ds
 	movl %eax, %es
 	movl %eax, %ss
 	xorl %eax, %eax
 	movl %eax, %fs
 	movl %eax, %gs
-	movl $boot_stack_top, %esp
 	xorl %ebp, %ebp
-	call hv_main
-1:	cli
-	hlt
-	jmp 1b
+	movl %ebx, %ebx /* its upper half is undefined */
+	jmp *%rbx
 	.size start, . - start
+
+	.type start64, @function
+start64:
+	movl $boot_stack_top, %esp
+	call hv_main
+	jmp halt
+
+ap_start64:
+	xorl %eax, %eax
+	xchgq %rax, ap_stack
+	testq %rax, %rax
+	jz halt /* too late: nobody waits for this processor any more */
+	movq %rax, %rsp
+	call ap_main
+halt:
+	cli
+	hlt
+	jmp halt
+	.size start64, . - start64
 
 	/* Says so on COM1, as the firmware left it, and on the VGA text screen. */
 	.code32
@@ -176,24 +166,40 @@ no_long_mode:
 3:	hlt
 	jmp 3b
 
+ap_start32:
+	movl $ap_start64, %ebx
+	jmp enter_long_mode
+
+	/* Is copied to a page below 1 MiB, where the processor starts at CS:0. */
 	.section .rodata
+	.globl ap_trampoline, ap_trampoline_end
+	.code16
+ap_trampoline:
+	cli
+	movw %cs, %ax
+	movw %ax, %ds
+	lgdtl boot_gdt_pointer - ap_trampoline
+	movl $CR0_PE, %eax
+	movl %eax, %cr0
+	ljmpl $CS32, $ap_start32
+	.balign 4
+boot_gdt_pointer:
+	.short boot_gdt_end - boot_gdt - 1
+	.long boot_gdt
+ap_trampoline_end:
+
 no_long_mode_text:
 	.asciz "mullion: error: this processor has no 64-bit mode; nothing can be started\r\n"
 
-	/* Descriptors are marked accessed: the processor need not write here. */
+	/* The selectors are those of Linux's boot protocol. Descriptors are marked
+	 * accessed: the processor need not write here. */
 	.balign 8
-	.globl boot_gdt, boot_gdt_pointer
 boot_gdt:
 	.quad 0
-	.quad 0x00af9b000000ffff /* 0x08: 64-bit code */
-	.quad 0x00cf9b000000ffff /* 0x10: 32-bit code, as Linux's boot protocol wants it */
-	.quad 0x00cf93000000ffff /* 0x18: data, likewise */
+	.quad 0x00cf9b000000ffff /* CS32 */
+	.quad 0x00af9b000000ffff /* CS64 */
+	.quad 0x00cf93000000ffff /* DS */
 boot_gdt_end:
-	.balign 8
-	.short 0, 0, 0 /* aligns the base below */
-boot_gdt_pointer:
-	.short boot_gdt_end - boot_gdt - 1
-	.quad boot_gdt
 
 	.section .data
 	.globl boot_tsc
@@ -201,18 +207,28 @@ boot_gdt_pointer:
 boot_tsc:
 	.quad 0
 
-	.section .bss
-	.balign 16384
-	.globl boot_stack, boot_stack_top
-boot_stack:
-	.skip 16384 /* BOOT_STACK_SIZE */
-boot_stack_top:
-	.globl boot_pml4
+	/* The low 4 GiB at 0 and at PHYS_OFFSET, in 2 MiB pages. */
+	.balign PAGE
 boot_pml4:
-	.skip PAGE
+	.quad boot_pdpt + PTE_PRESENT_WRITE
+	.fill 255, 8, 0
+	.quad boot_pdpt + PTE_PRESENT_WRITE
+	.fill 255, 8, 0
 boot_pdpt:
-	.skip PAGE
+	.irp gib, 0, 1, 2, 3
+	.quad boot_pd + \gib * PAGE + PTE_PRESENT_WRITE
+	.endr
+	.fill 508, 8, 0
 boot_pd:
-	.skip 4 * PAGE
+	.set address, 0
+	.rept 4 * 512
+	.quad address + PTE_PRESENT_WRITE + PTE_LARGE
+	.set address, address + LARGE_PAGE
+	.endr
+
+	.section .bss
+	.balign 16384 /* CPU_STACK_SIZE, and aligned to that */
+	.skip 16384
+boot_stack_top:
 
 	.section .note.GNU-stack, "", @progbits

@@ -5,16 +5,13 @@
 #define BOOT_ZEROPAGE_H
 
 #include <asm/bootparam.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "hv/boot/multiboot.h"
 
 #define SETUP_HEADER_OFFSET offsetof(struct boot_params, hdr)
 #define SETUP_MAGIC 0x53726448u /* "HdrS" */
 
-/* One block of RAM, page-aligned, all of which Linux may reuse once it has
- * taken it in, but for the RSDP's page, which it is told of as ACPI tables. */
+/* One block of RAM, page-aligned, which Linux may reuse once it has taken it in. */
 struct zeropage {
 	struct boot_params params;
 	struct { /* struct setup_data with its data */
@@ -23,17 +20,15 @@ struct zeropage {
 		struct boot_e820_entry entries[MEMMAP_MAX - E820_MAX_ENTRIES_ZEROPAGE];
 	} more_e820;
 	char cmdline[BOOT_TEXT_SIZE];
-	_Alignas(8) uint8_t efi_map[BOOT_EFI_MAP_SIZE];
-	_Alignas(4096) uint8_t rsdp[4096];
+	_Alignas(4096) uint8_t efi_map[EFI_MAP_SIZE];
 };
 
-/* Completes the memory maps in `info`: a zero page will be at `pa`. Returns
- * NULL, or what is wrong in words; `info` cannot be used then. */
+/* Completes the EFI memory map in `info`: a zero page will be at `pa`. Returns
+ * NULL, or what is wrong in words. */
 const char *zeropage_prepare(struct boot_info *info, uint64_t pa);
 
-/* Writes the zero page to `page`, which is at `pa`, from a kernel's setup
- * header with code and ramdisk addresses set, and from what `info` has. */
-void zeropage_write(struct zeropage *page, uint32_t pa, const struct setup_header *header,
-		    const struct boot_info *info, physmap_fn *map);
+/* Writes the zero page at `pa`, from a kernel's setup header with code and ramdisk addresses
+ * set, and from what `info` has. */
+void zeropage_write(uint32_t pa, const struct setup_header *header, const struct boot_info *info);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "hv/log.h"
+#include "hv/phys.h"
 
 uint8_t *memory;
 static size_t memory_size;
@@ -43,7 +44,7 @@ void memory_strict(bool strict)
 	memory_is_strict = strict;
 }
 
-void *memory_map(uint64_t pa, size_t len)
+void *phys_map(uint64_t pa, size_t len)
 {
 	void *copy;
 

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 /*
- * Physical memory of a machine: one block at 0, zeroed and page-aligned. memory_map() is a
- * physmap_fn. In strict mode each call returns a copy of exactly the bytes
+ * Physical memory of a machine: one block at 0, zeroed and page-aligned, which
+ * phys_map() reaches. In strict mode each call returns a copy of exactly the bytes
  * asked for, so that the address sanitizer sees every read beyond them; writes
  * are lost then.
  */
@@ -20,7 +20,6 @@ extern uint8_t *memory;
 void memory_create(size_t size);
 void memory_destroy(void);
 void memory_strict(bool strict);
-void *memory_map(uint64_t pa, size_t len);
 
 void put8(uint64_t pa, uint8_t value);
 void put32(uint64_t pa, uint32_t value);

@@ -52,9 +52,9 @@ static void test_sorts_and_unites(void **state)
 	assert_true(memmap_add(&map, 0x3000, 0x1000, MEMMAP_RAM));
 	assert_true(memmap_add(&map, 0x1000, 0x1000, MEMMAP_RAM));
 	assert_true(memmap_add(&map, 0x8000, 0x1000, MEMMAP_NVS));
-	EXPECT({ 0x1000, 0x2000, 1 }, { 0x3000, 0x4000, 1 }, { 0x8000, 0x9000, 4 });
+	EXPECT({ 0x1000, 0x2000, MEMMAP_RAM }, { 0x3000, 0x4000, MEMMAP_RAM }, { 0x8000, 0x9000, MEMMAP_NVS });
 	assert_true(memmap_add(&map, 0x2000, 0x1000, MEMMAP_RAM));
-	EXPECT({ 0x1000, 0x4000, 1 }, { 0x8000, 0x9000, 4 });
+	EXPECT({ 0x1000, 0x4000, MEMMAP_RAM }, { 0x8000, 0x9000, MEMMAP_NVS });
 }
 
 static void test_restrictive_type_wins(void **state)
@@ -62,12 +62,12 @@ static void test_restrictive_type_wins(void **state)
 	(void)state;
 	memmap_add(&map, 0x1000, 0x3000, MEMMAP_RESERVED);
 	memmap_add(&map, 0, 0x10000, MEMMAP_RAM);
-	EXPECT({ 0, 0x1000, 1 }, { 0x1000, 0x4000, 2 }, { 0x4000, 0x10000, 1 });
+	EXPECT({ 0, 0x1000, MEMMAP_RAM }, { 0x1000, 0x4000, MEMMAP_RESERVED }, { 0x4000, 0x10000, MEMMAP_RAM });
 	memmap_add(&map, 0x3000, 0x3000, MEMMAP_ACPI);
-	EXPECT({ 0, 0x1000, 1 }, { 0x1000, 0x4000, 2 }, { 0x4000, 0x6000, 3 },
-	       { 0x6000, 0x10000, 1 });
+	EXPECT({ 0, 0x1000, MEMMAP_RAM }, { 0x1000, 0x4000, MEMMAP_RESERVED }, { 0x4000, 0x6000, MEMMAP_ACPI },
+	       { 0x6000, 0x10000, MEMMAP_RAM });
 	memmap_add(&map, 0x800, 0xa000, MEMMAP_UNUSABLE);
-	EXPECT({ 0, 0x800, 1 }, { 0x800, 0xa800, 5 }, { 0xa800, 0x10000, 1 });
+	EXPECT({ 0, 0x800, MEMMAP_RAM }, { 0x800, 0xa800, MEMMAP_UNUSABLE }, { 0xa800, 0x10000, MEMMAP_RAM });
 }
 
 static void test_odd_ranges(void **state)
@@ -76,10 +76,10 @@ static void test_odd_ranges(void **state)
 	assert_true(memmap_add(&map, 0x1000, 0, MEMMAP_RAM));
 	EXPECT();
 	assert_true(memmap_add(&map, UINT64_MAX - 0xfff, 0x5000, MEMMAP_RESERVED));
-	EXPECT({ UINT64_MAX - 0xfff, UINT64_MAX, 2 });
+	EXPECT({ UINT64_MAX - 0xfff, UINT64_MAX, MEMMAP_RESERVED });
 	assert_true(memmap_add(&map, UINT64_MAX, UINT64_MAX, MEMMAP_RESERVED));
 	assert_true(memmap_add(&map, 0, UINT64_MAX, MEMMAP_RAM));
-	EXPECT({ 0, UINT64_MAX - 0xfff, 1 }, { UINT64_MAX - 0xfff, UINT64_MAX, 2 });
+	EXPECT({ 0, UINT64_MAX - 0xfff, MEMMAP_RAM }, { UINT64_MAX - 0xfff, UINT64_MAX, MEMMAP_RESERVED });
 }
 
 static void test_full(void **state)
@@ -89,21 +89,27 @@ static void test_full(void **state)
 	(void)state;
 	for (uint64_t i = 0; memmap_add(&map, i * 0x2000, 0x1000, MEMMAP_RAM); i++)
 		assert_true(i < MEMMAP_MAX);
-	assert_true(map.count >= MEMMAP_MAX - 4);
+	assert_int_equal(map.count, MEMMAP_MAX);
 	before = map;
 	assert_false(memmap_add(&map, 0x10000000, 0x1000, MEMMAP_RAM));
 	assert_memory_equal(&map, &before, sizeof(map));
-	/* A range that swallows them all needs entries for the holes first. */
-	assert_false(memmap_add(&map, 0, 0x10000000, MEMMAP_RESERVED));
+	/* Splitting an entry takes two more. */
+	assert_false(memmap_add(&map, 0x2400, 0x100, MEMMAP_RESERVED));
 	assert_memory_equal(&map, &before, sizeof(map));
+	/* What makes it shorter, or no longer, is welcome. */
+	assert_true(memmap_add(&map, 0x1000, 0x1000, MEMMAP_RAM));
+	assert_int_equal(map.count, MEMMAP_MAX - 1);
+	assert_true(memmap_add(&map, 0, 0x10000000, MEMMAP_RESERVED));
+	EXPECT({ 0, 0x10000000, MEMMAP_RESERVED });
 }
 
 /* Against one type a page, kept in an array. */
 static void test_random(void **state)
 {
-	static const uint32_t types[] = { MEMMAP_RAM, MEMMAP_BOOT_SERVICES, MEMMAP_ACPI,
-					  MEMMAP_NVS, MEMMAP_RESERVED,      MEMMAP_UNUSABLE,
-					  MEMMAP_ROOT };
+	static const enum memmap_type types[] = { MEMMAP_RAM,      MEMMAP_BOOT_SERVICES,
+						  MEMMAP_ACPI,     MEMMAP_NVS,
+						  MEMMAP_RESERVED, MEMMAP_UNUSABLE,
+						  MEMMAP_ROOT };
 	int model[300]; /* an index into types, -1: nothing */
 
 	(void)state;
@@ -134,40 +140,32 @@ static void test_random(void **state)
 	}
 }
 
-static uint64_t find(uint64_t size, uint64_t align, uint64_t min, uint64_t limit,
-		     const struct memrange *avoid, uint32_t count)
+static uint64_t find(uint64_t size, uint64_t align, uint64_t min, uint64_t limit)
 {
-	return memmap_find(&map, &(struct memmap_request){ .size = size,
-							   .align = align,
-							   .min = min,
-							   .limit = limit,
-							   .avoid = avoid,
-							   .avoid_count = count });
+	return memmap_find(&map, &(struct memmap_request){
+					 .size = size, .align = align, .min = min, .limit = limit });
 }
 
 static void test_find(void **state)
 {
-	const struct memrange avoid[] = {
-		{ 0x90000, 0x98000 }, { 0x98000, 0xa0000 }, { 5, 5 }, { 0x70000, 0x70001 }
-	};
-
 	(void)state;
 	memmap_add(&map, 0, 0xa0000, MEMMAP_RAM);
 	memmap_add(&map, 0x100000, 0x700000, MEMMAP_RAM);
 	memmap_add(&map, 0x700000, 0x1000, MEMMAP_BOOT_SERVICES);
 
-	assert_int_equal(find(0x1000, 0x1000, 0, UINT64_MAX, NULL, 0), 0x7ff000);
-	assert_int_equal(find(0x100000, 0x1000, 0, UINT64_MAX, NULL, 0), 0x600000);
-	assert_int_equal(find(0x80000, 0x200000, 0, UINT64_MAX, NULL, 0), 0x600000);
-	assert_int_equal(find(0x1000, 0x1000, 0, 0x700800, NULL, 0), 0x6ff000);
-	assert_int_equal(find(0x10000, 0x1000, 0x1000, 0x100000, avoid, 4), 0x80000);
-	assert_int_equal(find(0x11000, 0x1000, 0x1000, 0x100000, avoid, 4), 0x7f000);
-	assert_int_equal(find(0x20000, 0x1000, 0x1000, 0x100000, avoid, 4), 0x50000);
-	assert_int_equal(find(0x600001, 0x1000, 0, UINT64_MAX, NULL, 0), 0);
-	assert_int_equal(find(0x1000, 0x1000, 0x800000, UINT64_MAX, NULL, 0), 0);
-	assert_int_equal(find(UINT64_MAX, 0x1000, 0, UINT64_MAX, NULL, 0), 0);
+	assert_int_equal(find(0x1000, 0x1000, 0, UINT64_MAX), 0x7ff000);
+	assert_int_equal(find(0x100000, 0x1000, 0, UINT64_MAX), 0x600000);
+	assert_int_equal(find(0x80000, 0x200000, 0, UINT64_MAX), 0x600000);
+	assert_int_equal(find(0x1000, 0x1000, 0, 0x700800), 0x6ff000);
+	assert_int_equal(find(0x10000, 0x1000, 0x1000, 0x100000), 0x90000);
+	assert_int_equal(find(0x123, 0x1000, 0x400123, 0x401123), 0x401000);
+	assert_int_equal(find(0x124, 0x1000, 0x400123, 0x401123), 0);
+	assert_int_equal(find(0x600001, 0x1000, 0, UINT64_MAX), 0);
+	assert_int_equal(find(0x1000, 0x1000, 0x800000, UINT64_MAX), 0);
+	assert_int_equal(find(0x1000, 0x1000, 0x700000, 0x600000), 0);
+	assert_int_equal(find(UINT64_MAX, 0x1000, 0, UINT64_MAX), 0);
 	/* A block at 0 could not be told from none. */
-	assert_int_equal(find(0xa0000, 0x1000, 0, 0x100000, NULL, 0), 0);
+	assert_int_equal(find(0xa0000, 0x1000, 0, 0x100000), 0);
 }
 
 static void test_sums(void **state)
@@ -180,14 +178,22 @@ static void test_sums(void **state)
 	memmap_add(&map, 0x400000, 0x100000, MEMMAP_RESERVED);
 	assert_int_equal(memmap_ram_bytes(&map), 0x200000);
 	assert_int_equal(memmap_ram_end(&map), 0x400000);
-	assert_true(memmap_is_ram(&map, 0x300000, 0x3f0000));
-	assert_false(memmap_is_ram(&map, 0x300000, 0x3f0001));
-	assert_false(memmap_is_ram(&map, 0x1ff000, 0x300000));
-	assert_false(memmap_is_ram(&map, 0x300000, 0x300000));
-	assert_false(memmap_is_ram(&map, 0x310000, 0x300000));
-	assert_int_equal(memmap_e820_type(MEMMAP_ROOT), MEMMAP_RESERVED);
-	assert_int_equal(memmap_e820_type(MEMMAP_BOOT_SERVICES), MEMMAP_RAM);
-	assert_int_equal(memmap_e820_type(7), 7);
+	assert_false(memmap_is_memory(MEMMAP_ACPI));
+}
+
+static void test_e820(void **state)
+{
+	static const uint32_t odd[] = { 0, 6, 8, 0x101, UINT32_MAX };
+
+	(void)state;
+	for (uint32_t type = 1; type <= 7; type++)
+		if (type != 6)
+			assert_int_equal(memmap_e820_type(memmap_from_e820(type)), type);
+	for (unsigned int i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		assert_int_equal(memmap_from_e820(odd[i]), MEMMAP_RESERVED);
+	assert_int_equal(memmap_from_e820(1), MEMMAP_RAM);
+	assert_int_equal(memmap_e820_type(MEMMAP_ROOT), 2);
+	assert_int_equal(memmap_e820_type(MEMMAP_BOOT_SERVICES), 1);
 }
 
 static void test_log(void **state)
@@ -211,6 +217,7 @@ int main(void)
 		cmocka_unit_test_setup(test_random, setup),
 		cmocka_unit_test_setup(test_find, setup),
 		cmocka_unit_test_setup(test_sums, setup),
+		cmocka_unit_test_setup(test_e820, setup),
 		cmocka_unit_test_setup(test_log, setup),
 	};
 
