@@ -16,14 +16,14 @@ static const struct opcode {
 	bool modrm;
 	uint8_t any; /* bits of the last byte that do not matter */
 } opcodes[INSN_KINDS] = {
-	[INSN_CPUID] = { 2, { 0x0f, 0xa2 }, false },
-	[INSN_RDMSR] = { 2, { 0x0f, 0x32 }, false },
-	[INSN_WRMSR] = { 2, { 0x0f, 0x30 }, false },
-	[INSN_HLT] = { 1, { 0xf4 }, false },
-	[INSN_VMMCALL] = { 3, { 0x0f, 0x01, 0xd9 }, false },
-	[INSN_XSETBV] = { 3, { 0x0f, 0x01, 0xd1 }, false },
-	[INSN_CACHE_FLUSH] = { 2, { 0x0f, 0x08 }, false, .any = 0x01 },
-	[INSN_MOV_TO_CR] = { 2, { 0x0f, 0x22 }, true },
+	[INSN_CPUID] = { .length = 2, .bytes = { 0x0f, 0xa2 } },
+	[INSN_RDMSR] = { .length = 2, .bytes = { 0x0f, 0x32 } },
+	[INSN_WRMSR] = { .length = 2, .bytes = { 0x0f, 0x30 } },
+	[INSN_HLT] = { .length = 1, .bytes = { 0xf4 } },
+	[INSN_VMMCALL] = { .length = 3, .bytes = { 0x0f, 0x01, 0xd9 } },
+	[INSN_XSETBV] = { .length = 3, .bytes = { 0x0f, 0x01, 0xd1 } },
+	[INSN_CACHE_FLUSH] = { .length = 2, .bytes = { 0x0f, 0x08 }, .any = 0x01 },
+	[INSN_MOV_TO_CR] = { .length = 2, .bytes = { 0x0f, 0x22 }, .modrm = true },
 };
 
 static bool is_prefix(uint8_t byte)
