@@ -146,7 +146,8 @@ void vmx_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(in_vcpu); i++) {
 		if (groups & in_vcpu[i].group)
-			memcpy(page + in_vcpu[i].offset, (uint8_t *)v + in_vcpu[i].vcpu, in_vcpu[i].size);
+			memcpy(page + in_vcpu[i].offset, (uint8_t *)v + in_vcpu[i].vcpu,
+			       in_vcpu[i].size);
 	}
 	if (groups & MULLION_GROUP_RIP)
 		run->interruptibility = get_interruptibility();

@@ -58,20 +58,25 @@ static const struct controls {
 	uint32_t service;     /* instructions that need no one's leave, where there are any */
 	uint32_t offered;     /* those of them that guests may have */
 } controls[] = {
-	{ PIN_CONTROLS, MSR_VMX_TRUE_PIN, 0, PIN_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMIS, PIN_TIMER, 0,
-	  0 },
-	{ CPU_CONTROLS, MSR_VMX_TRUE_CPU, CPU_USE_MSR_BITMAP | CPU_SECONDARY,
-	  CPU_USE_TSC_OFFSET | CPU_HLT | CPU_MWAIT | CPU_MONITOR | CPU_RDPMC | CPU_TPR_SHADOW | CPU_IO |
-		  CPU_MOV_DR,
-	  CPU_INTERRUPT_WINDOW | CPU_NMI_WINDOW | CPU_CR8_LOAD, 0, 0 },
-	{ CPU_CONTROLS2, MSR_VMX_CPU_CONTROLS2, CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED, CPU2_WBINVD,
-	  0, CPU2_RDTSCP | CPU2_INVPCID | CPU2_XSAVES | CPU2_USER_WAIT, CPU2_RDTSCP | CPU2_INVPCID },
-	{ EXIT_CONTROLS, MSR_VMX_TRUE_EXIT,
-	  EXIT_SAVE_DEBUG | EXIT_TO_64BIT | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER |
-		  EXIT_LOAD_EFER,
-	  0, 0, 0, 0 },
-	{ ENTRY_CONTROLS, MSR_VMX_TRUE_ENTRY, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, 0,
-	  ENTRY_IA32E, 0, 0 },
+	{ .field = PIN_CONTROLS, .msr = MSR_VMX_TRUE_PIN,
+	  .guest = PIN_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMIS,
+	  .at_times = PIN_TIMER },
+	{ .field = CPU_CONTROLS, .msr = MSR_VMX_TRUE_CPU,
+	  .both = CPU_USE_MSR_BITMAP | CPU_SECONDARY,
+	  .guest = CPU_USE_TSC_OFFSET | CPU_HLT | CPU_MWAIT | CPU_MONITOR | CPU_RDPMC |
+		   CPU_TPR_SHADOW | CPU_IO | CPU_MOV_DR,
+	  .at_times = CPU_INTERRUPT_WINDOW | CPU_NMI_WINDOW | CPU_CR8_LOAD },
+	{ .field = CPU_CONTROLS2, .msr = MSR_VMX_CPU_CONTROLS2,
+	  .both = CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED,
+	  .guest = CPU2_WBINVD,
+	  .service = CPU2_RDTSCP | CPU2_INVPCID | CPU2_XSAVES | CPU2_USER_WAIT,
+	  .offered = CPU2_RDTSCP | CPU2_INVPCID },
+	{ .field = EXIT_CONTROLS, .msr = MSR_VMX_TRUE_EXIT,
+	  .both = EXIT_SAVE_DEBUG | EXIT_TO_64BIT | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
+		  EXIT_SAVE_EFER | EXIT_LOAD_EFER },
+	{ .field = ENTRY_CONTROLS, .msr = MSR_VMX_TRUE_ENTRY,
+	  .both = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
+	  .at_times = ENTRY_IA32E },
 };
 
 void vmx_write_controls(bool service)
@@ -167,8 +172,8 @@ static const char *vmx_probe(void)
 		return "the processor has no VT-x (VMX)";
 	if ((rdmsr(MSR_FEATURE_CONTROL) & (FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX)) ==
 	    FEATURE_CONTROL_LOCK)
-		return "VT-x is switched off by firmware (IA32_FEATURE_CONTROL); switch it on in its "
-		       "setup";
+		return "VT-x is switched off by firmware (IA32_FEATURE_CONTROL); switch it on in "
+		       "the firmware setup";
 	basic = rdmsr(MSR_VMX_BASIC);
 	if (!(basic & BASIC_TRUE_CONTROLS))
 		return "the processor's VT-x is too old (no true control registers)";

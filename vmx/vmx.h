@@ -9,9 +9,9 @@
 /* What the processors offer and ask for, read by vmx_probe(). */
 struct vmx_features {
 	uint32_t revision;	   /* of the VMCS format */
-	uint64_t cr0_on, cr0_off; /* bits that must be 1 in VMX operation, and those that must be 0 */
+	uint64_t cr0_on, cr0_off; /* bits that must be 1 in VMX operation, and 0 */
 	uint64_t cr4_on, cr4_off;
-	bool flush_l1d; /* before a guest's turn: L1 terminal fault */
+	bool flush_l1d;	    /* before a guest's turn: L1 terminal fault */
 	bool clear_buffers; /* before every entry of a guest: MDS */
 };
 extern struct vmx_features vmx_features;
