@@ -221,6 +221,7 @@ struct trap_frame {
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
 #else
+	uint32_t handler_es, handler_ds; /* of protected mode */
 	uint32_t edi, esi, ebp, esp_, ebx, edx, ecx, eax;
 	uint32_t vector, error;
 	uint32_t rip, cs, rflags;
@@ -322,12 +323,12 @@ volatile uint64_t *window_pte(uint64_t address);
 
 static inline uint32_t apic_read(uint32_t reg)
 {
-	return *(volatile uint32_t *)(APIC_BASE + reg);
+	return *(volatile uint32_t *)(uintptr_t)(APIC_BASE + reg);
 }
 
 static inline void apic_write(uint32_t reg, uint32_t value)
 {
-	*(volatile uint32_t *)(APIC_BASE + reg) = value;
+	*(volatile uint32_t *)(uintptr_t)(APIC_BASE + reg) = value;
 }
 
 void apic_enable(void);
