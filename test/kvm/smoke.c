@@ -186,7 +186,8 @@ static void test_mmio(void)
 
 	CHECK(run(&m) == KVM_EXIT_MMIO && m.run->mmio.is_write, "%d", m.run->exit_reason);
 	CHECK(m.run->mmio.phys_addr == HOLE + 0x10 && m.run->mmio.len == 1 &&
-		      m.run->mmio.data[0] == 0x77, "%llx", m.run->mmio.phys_addr);
+		      m.run->mmio.data[0] == 0x77,
+	      "%llx", m.run->mmio.phys_addr);
 	CHECK(run(&m) == KVM_EXIT_MMIO && m.run->mmio.len == 4, "%d", m.run->exit_reason);
 	CHECK(*(uint32_t *)m.run->mmio.data == 0x12345678, "%x", *(uint32_t *)m.run->mmio.data);
 	CHECK(run(&m) == KVM_EXIT_MMIO && !m.run->mmio.is_write, "%d", m.run->exit_reason);
@@ -228,8 +229,9 @@ static void test_strings(void)
 	machine_end(&m);
 }
 
-GUEST(irq, "out %al, $1\n cli\n out %al, $2\n sti\n nop\n out %al, $3\n 1: jmp 1b\n"
-	   ".org guest_irq + 0x100\n out %al, $4\n iret\n .org guest_irq + 0x200\n out %al, $5\n hlt");
+GUEST(irq,
+      "out %al, $1\n cli\n out %al, $2\n sti\n nop\n out %al, $3\n 1: jmp 1b\n"
+      ".org guest_irq + 0x100\n out %al, $4\n iret\n .org guest_irq + 0x200\n out %al, $5\n hlt");
 
 static void test_interrupts(void)
 {
@@ -413,8 +415,8 @@ static void test_in_kernel_writes(void)
 	CHECK(run(&m) == KVM_EXIT_MMIO && m.run->mmio.phys_addr == HOLE + 0x90, "%d %llx",
 	      m.run->exit_reason, m.run->mmio.phys_addr);
 	CHECK(read(notify.fd, &count, 8) == 8 && count == 1, "%ld", (long)count);
-	ring = (const void *)((uint8_t *)m.run + 4096 * ioctl(kvm, KVM_CHECK_EXTENSION,
-							      KVM_CAP_COALESCED_MMIO));
+	ring = (const void *)((uint8_t *)m.run +
+			      4096 * ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO));
 	CHECK(ring->first == 0 && ring->last == 2, "%u", ring->last);
 	CHECK(ring->coalesced_mmio[1].phys_addr == HOLE + 0x81 &&
 		      ring->coalesced_mmio[1].data[0] == 9,
@@ -451,8 +453,8 @@ static void test_state(void)
 		done = ioctl(m.vcpu, KVM_GET_MSRS, msrs);
 		CHECK(done == 1, "get MSR %x: %d", list->indices[i], done);
 		done = ioctl(m.vcpu, KVM_SET_MSRS, msrs);
-		CHECK(done == 1, "set MSR %x to %llx: %d", list->indices[i],
-		      msrs->entries[0].data, done);
+		CHECK(done == 1, "set MSR %x to %llx: %d", list->indices[i], msrs->entries[0].data,
+		      done);
 	}
 	CALL(m.vcpu, KVM_GET_REGS, &regs);
 	CALL(m.vcpu, KVM_GET_SREGS, &sregs);
@@ -507,11 +509,16 @@ static const struct {
 	const char *name;
 	void (*test)(void);
 } tests[] = {
-	{ "ports", test_ports },	   { "mmio", test_mmio },
-	{ "strings", test_strings },	   { "interrupts", test_interrupts },
-	{ "signals", test_signals },	   { "dirty-log", test_dirty_log },
-	{ "state", test_state },	   { "in-kernel-writes", test_in_kernel_writes },
-	{ "shutdown", test_shutdown },	   { "many", test_many },
+	{ "ports", test_ports },
+	{ "mmio", test_mmio },
+	{ "strings", test_strings },
+	{ "interrupts", test_interrupts },
+	{ "signals", test_signals },
+	{ "dirty-log", test_dirty_log },
+	{ "state", test_state },
+	{ "in-kernel-writes", test_in_kernel_writes },
+	{ "shutdown", test_shutdown },
+	{ "many", test_many },
 	{ "replaced-pages", test_replaced_pages },
 };
 

@@ -94,13 +94,13 @@ static bool ring_add(struct kvm_coalesced_mmio_ring *ring, bool pio, u64 addr, c
 	return true;
 }
 
-bool coalesced_write(struct mullion_vm *vm, bool pio, u64 addr, const void *data,
-		     unsigned int size)
+bool coalesced_write(struct mullion_vm *vm, bool pio, u64 addr, const void *data, unsigned int size)
 {
 	struct coalesced_zone *zone;
 	bool taken = false;
 
-	if (list_empty(&vm->coalesced_zones) || size > sizeof_field(struct kvm_coalesced_mmio, data))
+	if (list_empty(&vm->coalesced_zones) ||
+	    size > sizeof_field(struct kvm_coalesced_mmio, data))
 		return false;
 	spin_lock(&vm->coalesced_lock);
 	list_for_each_entry(zone, &vm->coalesced_zones, list) {

@@ -28,9 +28,9 @@ static const struct {
 	enum cpuid_reg reg;
 	u32 bit;
 } cr4_features[] = {
-	{ X86_CR4_OSXSAVE, 1, ECX, 26 },  { X86_CR4_PCIDE, 1, ECX, 17 },
-	{ X86_CR4_SMEP, 7, EBX, 7 },	  { X86_CR4_SMAP, 7, EBX, 20 },
-	{ X86_CR4_FSGSBASE, 7, EBX, 0 },  { X86_CR4_UMIP, 7, ECX, 2 },
+	{ X86_CR4_OSXSAVE, 1, ECX, 26 }, { X86_CR4_PCIDE, 1, ECX, 17 },
+	{ X86_CR4_SMEP, 7, EBX, 7 },     { X86_CR4_SMAP, 7, EBX, 20 },
+	{ X86_CR4_FSGSBASE, 7, EBX, 0 }, { X86_CR4_UMIP, 7, ECX, 2 },
 	{ X86_CR4_LA57, 7, ECX, 16 },
 };
 

@@ -39,7 +39,7 @@ struct list {
 
 /* -> false when the leaf has nothing. */
 static bool __init list_add_leaf(struct list *list, const struct cpuid_policy *policy, u32 leaf,
-			  u32 subleaf)
+				 u32 subleaf)
 {
 	struct cpuid_values v = cpuid_policy_values(policy, leaf, subleaf);
 
@@ -112,8 +112,7 @@ long cpuid_get_supported(struct kvm_cpuid2 __user *arg)
 	if (room < offered.count)
 		return -E2BIG;
 	if (put_user(offered.count, &arg->nent) ||
-	    copy_to_user(arg->entries, offered.entries,
-			 offered.count * sizeof(*offered.entries)))
+	    copy_to_user(arg->entries, offered.entries, offered.count * sizeof(*offered.entries)))
 		return -EFAULT;
 	return 0;
 }
@@ -157,8 +156,8 @@ static int send(struct mullion_vcpu *v, const struct kvm_cpuid_entry2 *entries, 
 			.edx = e->edx,
 		};
 	}
-	ret = mullion_hypercall(MULLION_HC_VCPU_CPUID, v->vm->pool.vm, v->index,
-				virt_to_phys(rows), count, 0);
+	ret = mullion_hypercall(MULLION_HC_VCPU_CPUID, v->vm->pool.vm, v->index, virt_to_phys(rows),
+				count, 0);
 	free_page((unsigned long)rows);
 	return ret;
 }

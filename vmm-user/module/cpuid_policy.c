@@ -35,9 +35,8 @@
  */
 #define L1_EDX                                                                                     \
 	(0x3ffu /* FPU VME DE PSE TSC MSR PAE MCE CX8 APIC */ | BIT_(11) /* SEP */ |               \
-	 0x3f000u /* MTRR PGE MCA CMOV PAT PSE36 */ | BIT_(19) /* CLFSH */ |                       \
-	 BIT_(23) /* MMX */ | BIT_(24) /* FXSR */ | BIT_(25) /* SSE */ | BIT_(26) /* SSE2 */ |     \
-	 BIT_(27) /* SS */)
+	 0x3f000u /* MTRR PGE MCA CMOV PAT PSE36 */ | BIT_(19) /* CLFSH */ | BIT_(23) /* MMX */ |  \
+	 BIT_(24) /* FXSR */ | BIT_(25) /* SSE */ | BIT_(26) /* SSE2 */ | BIT_(27) /* SS */)
 
 /*
  * Leaf 7.0, EBX. Not: SGX (2), HLE (4) and RTM (11): dangerous; PQM (12), PQE (15), PT (25): no
@@ -199,8 +198,8 @@ static struct cpuid_values features(const struct cpuid_policy *policy, struct cp
 	return v;
 }
 
-static struct cpuid_values structured_features(const struct cpuid_policy *policy,
-					       uint32_t subleaf, struct cpuid_values v)
+static struct cpuid_values structured_features(const struct cpuid_policy *policy, uint32_t subleaf,
+					       struct cpuid_values v)
 {
 	struct cpuid_values none = { 0, 0, 0, 0 };
 

@@ -23,7 +23,7 @@ struct cpuid_values {
 
 /* What the answers depend on besides the processor. */
 struct cpuid_policy {
-	uint64_t xcr0;	    /* bits that guests may set */
+	uint64_t xcr0;      /* bits that guests may set */
 	uint32_t phys_bits; /* of guest-physical addresses, at the most */
 	bool kvmclock;
 	/* The processor's own CPUID. */

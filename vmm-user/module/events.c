@@ -69,8 +69,7 @@ static int events_check(const struct kvm_vcpu_events *events)
 	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
 	    (events->smi.smm || events->smi.pending || events->smi.smm_inside_nmi))
 		return -EINVAL;
-	if (events->exception.injected &&
-	    (events->exception.nr > 31 || events->exception.nr == 2))
+	if (events->exception.injected && (events->exception.nr > 31 || events->exception.nr == 2))
 		return -EINVAL;
 	return 0;
 }
@@ -97,9 +96,9 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 								    0,
 		};
 	} else if (events->nmi.injected) {
-		inject = (struct mullion_event){
-			.valid = 1, .type = MULLION_EVENT_NMI, .vector = 2
-		};
+		inject = (struct mullion_event){ .valid = 1,
+						 .type = MULLION_EVENT_NMI,
+						 .vector = 2 };
 	} else if (events->interrupt.injected && events->interrupt.soft) {
 		inject = (struct mullion_event){
 			.valid = 1,

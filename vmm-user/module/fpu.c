@@ -35,8 +35,8 @@ int vcpu_set_xsave(struct mullion_vcpu *v, const struct kvm_xsave *xsave)
 	u64 legacy = XFEATURE_MASK_FP | XFEATURE_MASK_SSE;
 	int ret;
 
-	if (given->header.xfeatures & ~(cpuid_xcr0_mask() | legacy) ||
-	    given->header.xcomp_bv || given->i387.mxcsr & ~MXCSR_DEFINED)
+	if (given->header.xfeatures & ~(cpuid_xcr0_mask() | legacy) || given->header.xcomp_bv ||
+	    given->i387.mxcsr & ~MXCSR_DEFINED)
 		return -EINVAL;
 	ret = vcpu_change(v, MULLION_GROUP_FPU);
 	if (ret)

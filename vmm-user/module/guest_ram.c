@@ -13,8 +13,7 @@
 #include "vm.h"
 
 /* The slot at gpa, and the user-space address, or NULL. Inside a slots_srcu read section. */
-static struct mullion_slot *lookup(struct mullion_vm *vm, u64 gpa, bool write,
-				   unsigned long *hva)
+static struct mullion_slot *lookup(struct mullion_vm *vm, u64 gpa, bool write, unsigned long *hva)
 {
 	u64 gfn = gpa >> PAGE_SHIFT;
 	struct mullion_slot *slot = slot_table_find(memslots(vm), gfn);

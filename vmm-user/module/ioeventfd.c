@@ -21,8 +21,8 @@ struct ioeventfd {
 
 static int args_check(const struct kvm_ioeventfd *args)
 {
-	if (args->flags & ~(KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO |
-			    KVM_IOEVENTFD_FLAG_DEASSIGN))
+	if (args->flags &
+	    ~(KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DEASSIGN))
 		return -EINVAL;
 	switch (args->len) {
 	case 0:
@@ -51,8 +51,8 @@ static u64 data_value(const void *data, unsigned int size)
 
 static bool same(const struct ioeventfd *a, const struct ioeventfd *b)
 {
-	return a->addr == b->addr && a->pio == b->pio && a->len == b->len &&
-	       a->match == b->match && (!a->match || a->datamatch == b->datamatch);
+	return a->addr == b->addr && a->pio == b->pio && a->len == b->len && a->match == b->match &&
+	       (!a->match || a->datamatch == b->datamatch);
 }
 
 /* Whether one write could mean both. */
@@ -144,8 +144,7 @@ void ioeventfd_free_all(struct mullion_vm *vm)
 	INIT_LIST_HEAD(&vm->ioeventfds);
 }
 
-bool ioeventfd_write(struct mullion_vm *vm, bool pio, u64 addr, const void *data,
-		     unsigned int size)
+bool ioeventfd_write(struct mullion_vm *vm, bool pio, u64 addr, const void *data, unsigned int size)
 {
 	struct ioeventfd *e;
 	bool taken = false;

@@ -11,8 +11,7 @@
 
 struct slot_table *memslots(struct mullion_vm *vm)
 {
-	return srcu_dereference_check(vm->slots, &vm->slots_srcu,
-				      lockdep_is_held(&vm->slots_lock));
+	return srcu_dereference_check(vm->slots, &vm->slots_srcu, lockdep_is_held(&vm->slots_lock));
 }
 
 static size_t dirty_bytes(u64 pages)

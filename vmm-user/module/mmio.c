@@ -7,7 +7,7 @@
 #include "vcpu.h"
 #include "vm.h"
 
-#define EMULATE_GROUPS \
+#define EMULATE_GROUPS                                                                             \
 	(MULLION_GROUP_GPR | MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR)
 
 /* -- What the emulator asks for -------------------------------------------- */
@@ -32,8 +32,7 @@ static int port_in(void *opaque, u16 port, void *data, unsigned int size, unsign
 	return GUEST_MEMORY_PENDING;
 }
 
-static int port_out(void *opaque, u16 port, const void *data, unsigned int size,
-		    unsigned int count)
+static int port_out(void *opaque, u16 port, const void *data, unsigned int size, unsigned int count)
 {
 	struct mullion_vcpu *v = opaque;
 

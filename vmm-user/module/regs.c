@@ -19,12 +19,24 @@ int vcpu_get_regs(struct mullion_vcpu *v, struct kvm_regs *regs)
 	if (ret)
 		return ret;
 	*regs = (struct kvm_regs){
-		.rax = gpr[MULLION_RAX], .rbx = gpr[MULLION_RBX], .rcx = gpr[MULLION_RCX],
-		.rdx = gpr[MULLION_RDX], .rsi = gpr[MULLION_RSI], .rdi = gpr[MULLION_RDI],
-		.rsp = gpr[MULLION_RSP], .rbp = gpr[MULLION_RBP], .r8 = gpr[MULLION_R8],
-		.r9 = gpr[MULLION_R9], .r10 = gpr[MULLION_R10], .r11 = gpr[MULLION_R11],
-		.r12 = gpr[MULLION_R12], .r13 = gpr[MULLION_R13], .r14 = gpr[MULLION_R14],
-		.r15 = gpr[MULLION_R15], .rip = v->run->rip, .rflags = v->run->rflags,
+		.rax = gpr[MULLION_RAX],
+		.rbx = gpr[MULLION_RBX],
+		.rcx = gpr[MULLION_RCX],
+		.rdx = gpr[MULLION_RDX],
+		.rsi = gpr[MULLION_RSI],
+		.rdi = gpr[MULLION_RDI],
+		.rsp = gpr[MULLION_RSP],
+		.rbp = gpr[MULLION_RBP],
+		.r8 = gpr[MULLION_R8],
+		.r9 = gpr[MULLION_R9],
+		.r10 = gpr[MULLION_R10],
+		.r11 = gpr[MULLION_R11],
+		.r12 = gpr[MULLION_R12],
+		.r13 = gpr[MULLION_R13],
+		.r14 = gpr[MULLION_R14],
+		.r15 = gpr[MULLION_R15],
+		.rip = v->run->rip,
+		.rflags = v->run->rflags,
 	};
 	return 0;
 }
@@ -35,7 +47,7 @@ int vcpu_set_regs(struct mullion_vcpu *v, const struct kvm_regs *regs)
 		[MULLION_RAX] = regs->rax, [MULLION_RCX] = regs->rcx, [MULLION_RDX] = regs->rdx,
 		[MULLION_RBX] = regs->rbx, [MULLION_RSP] = regs->rsp, [MULLION_RBP] = regs->rbp,
 		[MULLION_RSI] = regs->rsi, [MULLION_RDI] = regs->rdi, [MULLION_R8] = regs->r8,
-		[MULLION_R9] = regs->r9, [MULLION_R10] = regs->r10, [MULLION_R11] = regs->r11,
+		[MULLION_R9] = regs->r9,   [MULLION_R10] = regs->r10, [MULLION_R11] = regs->r11,
 		[MULLION_R12] = regs->r12, [MULLION_R13] = regs->r13, [MULLION_R14] = regs->r14,
 		[MULLION_R15] = regs->r15,
 	};

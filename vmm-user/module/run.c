@@ -41,9 +41,9 @@ static void prepare_events(struct mullion_vcpu *v)
 	u32 request = MULLION_REQUEST_CR8_EXIT; /* user space's APIC must see the TPR fall */
 
 	if (v->nmi_pending && accepts_nmi(v)) {
-		run->inject = (struct mullion_event){
-			.valid = 1, .type = MULLION_EVENT_NMI, .vector = 2
-		};
+		run->inject = (struct mullion_event){ .valid = 1,
+						      .type = MULLION_EVENT_NMI,
+						      .vector = 2 };
 		v->nmi_pending--;
 	} else if (v->irq_pending && vcpu_irq_open(v)) {
 		run->inject = (struct mullion_event){
@@ -211,7 +211,7 @@ static int run_checked(struct mullion_vcpu *v)
 	if (ret)
 		return ret;
 	if (v->complete) {
-		int (*complete)(struct mullion_vcpu *v) = v->complete;
+		int (*complete)(struct mullion_vcpu * v) = v->complete;
 
 		v->complete = NULL;
 		ret = complete(v);

@@ -21,11 +21,11 @@
 #define SLOT_PAGE_SHIFT 12
 
 struct mullion_slot {
-	uint32_t id;    /* user space's number */
-	uint32_t flags; /* KVM_MEM_* */
-	uint64_t gfn;   /* first guest frame */
-	uint64_t pages; /* >= 1 */
-	uint64_t hva;   /* of the first byte, page-aligned */
+	uint32_t id;          /* user space's number */
+	uint32_t flags;       /* KVM_MEM_* */
+	uint64_t gfn;         /* first guest frame */
+	uint64_t pages;       /* >= 1 */
+	uint64_t hva;         /* of the first byte, page-aligned */
 	unsigned long *dirty; /* with KVM_MEM_LOG_DIRTY_PAGES: a bit per page; else NULL */
 };
 

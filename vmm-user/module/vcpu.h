@@ -43,9 +43,9 @@ struct vcpu_msrs {
  */
 struct mullion_vcpu {
 	struct mullion_vm *vm;
-	u32 id;	   /* user space's number: the APIC identifier */
-	u32 index; /* root mode's number */
-	int cpu;   /* that it is running on, or -1 */
+	u32 id;     /* user space's number: the APIC identifier */
+	u32 index;  /* root mode's number */
+	int cpu;    /* that it is running on, or -1 */
 	bool added; /* one of vm->vcpus, which the VM frees */
 
 	struct mutex mutex; /* all that follows; held by every ioctl of the vCPU */
@@ -75,7 +75,7 @@ struct mullion_vcpu {
 	struct kvm_cpuid_entry2 *cpuid; /* a copy of what was set; kvmalloc */
 
 	bool shutdown_due; /* the next KVM_RUN is a shutdown */
-	bool clock_due; /* the guest's clock page must be written before entry */
+	bool clock_due;    /* the guest's clock page must be written before entry */
 	bool clock_stopped;
 	bool sigmask_set;
 	sigset_t sigmask;

@@ -50,11 +50,11 @@ struct mullion_vm {
 	 * up and maps it under mmu_lock, unless an invalidation began meanwhile. */
 	spinlock_t mmu_lock;
 	unsigned long invalidate_seq;
-	unsigned int invalidating; /* ranges under way */
+	unsigned int invalidating;            /* ranges under way */
 	u64 invalidate_start, invalidate_end; /* hva, covering them all */
 
 	/* Devices answered in the kernel. */
-	struct list_head ioeventfds; /* see ioeventfd.c */
+	struct list_head ioeventfds;      /* see ioeventfd.c */
 	struct list_head coalesced_zones; /* see coalesced.c */
 	spinlock_t coalesced_lock;
 	struct kvm_coalesced_mmio_ring *coalesced_ring; /* a page, shared with user space */
