@@ -172,7 +172,8 @@ const char *acpi_parse(struct acpi_info *info, const void *rsdp)
 	memset(info, 0, sizeof(*info));
 	if (!root)
 		return "no sound root pointer";
-	if (root->revision >= 2 && root->length == sizeof(*root) && sums_to_zero(root, sizeof(*root)))
+	if (root->revision >= 2 && root->length == sizeof(*root) &&
+	    sums_to_zero(root, sizeof(*root)))
 		list = table_at(root->xsdt, "XSDT");
 	if (!list) {
 		list = table_at(root->rsdt, "RSDT");

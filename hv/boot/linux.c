@@ -119,14 +119,14 @@ const char *linux_load(struct linux_entry *entry, struct boot_info *info)
 	free_memory = info->memmap;
 	code_size = info->modules[0].end - code;
 	size = align_up(max(header.init_size, code_size), PAGE_SIZE);
-	error = place(&kernel_at, "the kernel", header.pref_address,
-		      &(struct memmap_request){
-			      .size = size,
-			      .align = header.kernel_alignment,
-			      .min = header.pref_address,
-			      .limit = header.relocatable_kernel ? 4 * GIB :
-								   header.pref_address + size,
-		      });
+	error = place(
+		&kernel_at, "the kernel", header.pref_address,
+		&(struct memmap_request){
+			.size = size,
+			.align = header.kernel_alignment,
+			.min = header.pref_address,
+			.limit = header.relocatable_kernel ? 4 * GIB : header.pref_address + size,
+		});
 	/* The initramfs stays where it is, or is moved first: clear of the kernel's file. */
 	if (!error && !memmap_add(&free_memory, code, code_size, MEMMAP_ROOT))
 		error = "the memory map has too many ranges";

@@ -41,7 +41,8 @@ static void write_e820(struct zeropage *page, uint32_t pa, const struct memmap *
 	page->params.e820_entries = (uint8_t)min(memmap->count, room);
 	if (memmap->count > room) {
 		page->more_e820.type = SETUP_E820_EXT;
-		page->more_e820.len = (memmap->count - room) * (uint32_t)sizeof(struct boot_e820_entry);
+		page->more_e820.len =
+			(memmap->count - room) * (uint32_t)sizeof(struct boot_e820_entry);
 		page->params.hdr.setup_data = pa + offsetof(struct zeropage, more_e820);
 	}
 }

@@ -35,7 +35,7 @@ void panic(const char *format, ...)
 
 void *phys_to_virt(uint64_t pa)
 {
-	return memory_map(pa, PAGE_SIZE);
+	return phys_map(pa, PAGE_SIZE);
 }
 
 uint64_t virt_to_phys(const void *va)

@@ -42,7 +42,7 @@ void panic(const char *text, ...)
 
 void *phys_to_virt(uint64_t pa)
 {
-	void *at = memory_map(pa, 1);
+	void *at = phys_map(pa, 1);
 
 	assert_non_null(at);
 	return at;

@@ -52,7 +52,8 @@ static void test_sorts_and_unites(void **state)
 	assert_true(memmap_add(&map, 0x3000, 0x1000, MEMMAP_RAM));
 	assert_true(memmap_add(&map, 0x1000, 0x1000, MEMMAP_RAM));
 	assert_true(memmap_add(&map, 0x8000, 0x1000, MEMMAP_NVS));
-	EXPECT({ 0x1000, 0x2000, MEMMAP_RAM }, { 0x3000, 0x4000, MEMMAP_RAM }, { 0x8000, 0x9000, MEMMAP_NVS });
+	EXPECT({ 0x1000, 0x2000, MEMMAP_RAM }, { 0x3000, 0x4000, MEMMAP_RAM },
+	       { 0x8000, 0x9000, MEMMAP_NVS });
 	assert_true(memmap_add(&map, 0x2000, 0x1000, MEMMAP_RAM));
 	EXPECT({ 0x1000, 0x4000, MEMMAP_RAM }, { 0x8000, 0x9000, MEMMAP_NVS });
 }
@@ -62,12 +63,14 @@ static void test_restrictive_type_wins(void **state)
 	(void)state;
 	memmap_add(&map, 0x1000, 0x3000, MEMMAP_RESERVED);
 	memmap_add(&map, 0, 0x10000, MEMMAP_RAM);
-	EXPECT({ 0, 0x1000, MEMMAP_RAM }, { 0x1000, 0x4000, MEMMAP_RESERVED }, { 0x4000, 0x10000, MEMMAP_RAM });
+	EXPECT({ 0, 0x1000, MEMMAP_RAM }, { 0x1000, 0x4000, MEMMAP_RESERVED },
+	       { 0x4000, 0x10000, MEMMAP_RAM });
 	memmap_add(&map, 0x3000, 0x3000, MEMMAP_ACPI);
-	EXPECT({ 0, 0x1000, MEMMAP_RAM }, { 0x1000, 0x4000, MEMMAP_RESERVED }, { 0x4000, 0x6000, MEMMAP_ACPI },
-	       { 0x6000, 0x10000, MEMMAP_RAM });
+	EXPECT({ 0, 0x1000, MEMMAP_RAM }, { 0x1000, 0x4000, MEMMAP_RESERVED },
+	       { 0x4000, 0x6000, MEMMAP_ACPI }, { 0x6000, 0x10000, MEMMAP_RAM });
 	memmap_add(&map, 0x800, 0xa000, MEMMAP_UNUSABLE);
-	EXPECT({ 0, 0x800, MEMMAP_RAM }, { 0x800, 0xa800, MEMMAP_UNUSABLE }, { 0xa800, 0x10000, MEMMAP_RAM });
+	EXPECT({ 0, 0x800, MEMMAP_RAM }, { 0x800, 0xa800, MEMMAP_UNUSABLE },
+	       { 0xa800, 0x10000, MEMMAP_RAM });
 }
 
 static void test_odd_ranges(void **state)
@@ -79,7 +82,8 @@ static void test_odd_ranges(void **state)
 	EXPECT({ UINT64_MAX - 0xfff, UINT64_MAX, MEMMAP_RESERVED });
 	assert_true(memmap_add(&map, UINT64_MAX, UINT64_MAX, MEMMAP_RESERVED));
 	assert_true(memmap_add(&map, 0, UINT64_MAX, MEMMAP_RAM));
-	EXPECT({ 0, UINT64_MAX - 0xfff, MEMMAP_RAM }, { UINT64_MAX - 0xfff, UINT64_MAX, MEMMAP_RESERVED });
+	EXPECT({ 0, UINT64_MAX - 0xfff, MEMMAP_RAM },
+	       { UINT64_MAX - 0xfff, UINT64_MAX, MEMMAP_RESERVED });
 }
 
 static void test_full(void **state)
@@ -106,9 +110,8 @@ static void test_full(void **state)
 /* Against one type a page, kept in an array. */
 static void test_random(void **state)
 {
-	static const enum memmap_type types[] = { MEMMAP_RAM,      MEMMAP_BOOT_SERVICES,
-						  MEMMAP_ACPI,     MEMMAP_NVS,
-						  MEMMAP_RESERVED, MEMMAP_UNUSABLE,
+	static const enum memmap_type types[] = { MEMMAP_RAM, MEMMAP_BOOT_SERVICES, MEMMAP_ACPI,
+						  MEMMAP_NVS, MEMMAP_RESERVED,      MEMMAP_UNUSABLE,
 						  MEMMAP_ROOT };
 	int model[300]; /* an index into types, -1: nothing */
 
@@ -142,8 +145,9 @@ static void test_random(void **state)
 
 static uint64_t find(uint64_t size, uint64_t align, uint64_t min, uint64_t limit)
 {
-	return memmap_find(&map, &(struct memmap_request){
-					 .size = size, .align = align, .min = min, .limit = limit });
+	return memmap_find(&map,
+			   &(struct memmap_request){
+				   .size = size, .align = align, .min = min, .limit = limit });
 }
 
 static void test_find(void **state)

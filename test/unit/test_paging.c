@@ -36,7 +36,7 @@ void panic(const char *format, ...)
 
 void *phys_to_virt(uint64_t pa)
 {
-	void *at = memory_map(pa, PAGE_SIZE);
+	void *at = phys_map(pa, PAGE_SIZE);
 
 	assert_non_null(at);
 	return at;
