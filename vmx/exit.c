@@ -32,7 +32,6 @@ static const struct plain {
 	[REASON_MWAIT] = { EXIT_FORBIDDEN, true, true },
 	[REASON_MONITOR] = { EXIT_FORBIDDEN, true, true },
 	[REASON_INVEPT] = { EXIT_FORBIDDEN, true, true },
-	[REASON_TIMER] = { EXIT_RETRY, false, true },
 	[REASON_INVVPID] = { EXIT_FORBIDDEN, true, true },
 	[REASON_WBINVD] = { EXIT_WBINVD, true, true },
 	[REASON_XSETBV] = { EXIT_XSETBV, true, true },
@@ -154,6 +153,9 @@ void vmx_exit_decode(struct vcpu *v, struct vm_exit *x)
 		/* SS.DPL is the CPL. */
 		if (vmread(GUEST_SS_ACCESS) >> 5 & 3)
 			x->kind = EXIT_FORBIDDEN;
+		break;
+	case REASON_TIMER:
+		x->kind = v->is_service ? EXIT_RETRY : EXIT_INTERRUPT;
 		break;
 	case REASON_CR_ACCESS:
 		decode_cr_access(v, qualification, x);

@@ -88,8 +88,8 @@ static void reload_pdptes(struct vcpu *v)
 #define ARM_TIMER (1u << 31)
 
 /*
- * Puts v's windows and wanted exceptions into the controls. The preemption timer at 0 makes
- * an exit as soon as an event has been delivered, for one that had to wait.
+ * Puts v's windows and wanted exceptions into the controls. The service domain's preemption
+ * timer, at 0, makes an exit as soon as an event has been delivered, for one that had to wait.
  */
 static void arm(struct vcpu *v)
 {
@@ -103,7 +103,8 @@ static void arm(struct vcpu *v)
 	vmcs_switch(CPU_CONTROLS, CPU_NMI_WINDOW, armed & MULLION_REQUEST_NMI_WINDOW);
 	vmcs_switch(CPU_CONTROLS, CPU_CR8_LOAD, armed & MULLION_REQUEST_CR8_EXIT);
 	vmcs_switch(EXCEPTION_BITMAP, BIT(EXC_BP), armed & MULLION_REQUEST_DEBUG);
-	vmcs_switch(PIN_CONTROLS, PIN_TIMER, armed & ARM_TIMER);
+	if (v->is_service)
+		vmcs_switch(PIN_CONTROLS, PIN_TIMER, armed & ARM_TIMER);
 }
 
 /* The service domain's next event from those that root mode latched for it. */

@@ -113,6 +113,7 @@ void vmx_vcpu_init(struct vcpu *v)
 	vmwrite(EPT_POINTER, v->vm->nested.root.raw | EPTP_FORMAT);
 	/* Translations are tagged with the EPT pointer too (30.3.1): the index will do. */
 	vmwrite(VPID, v->index + 1u);
+	vmwrite(PREEMPTION_TIMER, v->is_service ? 0 : vmx_features.turn_limit);
 	vmwrite(CR0_MASK, vmx_cr0_mask(v));
 	vmwrite(CR4_MASK, vmx_cr4_mask(v));
 	write_host_state();

@@ -222,6 +222,7 @@ static void test_exits(void **state)
 	assert_true(x.kind == EXIT_CPUID && x.insn_len == 2 && x.rip == 0x1000);
 	assert_int_equal(decode(REASON_INTERRUPT, 0).insn_len, 0);
 	assert_int_equal(decode(REASON_VMXON, 0).kind, EXIT_FORBIDDEN);
+	assert_int_equal(decode(REASON_TIMER, 0).kind, EXIT_INTERRUPT);
 	assert_int_equal(decode(63, 0).kind, EXIT_UNKNOWN);
 	assert_int_equal(decode(0xffff, 0).kind, EXIT_UNKNOWN);
 	assert_int_equal(decode(REASON_ENTRY_FAILED | 33, 0).kind, EXIT_REFUSED);
