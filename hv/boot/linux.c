@@ -109,7 +109,8 @@ const char *linux_load(struct linux_entry *entry, struct boot_info *info)
 	if (!phys_map(initrd->start, initrd_size))
 		return "the second module lies where no memory is";
 	if (!initrd_size)
-		pr_warn("no second module, or an empty one: Linux starts without an initramfs");
+		pr_warn("%s: Linux starts without an initramfs",
+			info->module_count < 2 ? "no second module" : "the second module is empty");
 	if (info->module_count > 2)
 		pr_warn("modules after the second are ignored: Linux's kernel and initramfs are "
 			"what is used");
