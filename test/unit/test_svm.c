@@ -10,6 +10,7 @@
 #include "svm/translate.h"
 
 struct svm_features svm_features;
+struct cpu_features cpu_features = { .efer = EFER_SCE | EFER_LME | EFER_NXE };
 
 static struct vmcb block;
 static struct vcpu vcpu;
@@ -374,8 +375,8 @@ static void test_init(void **state)
 	assert_int_equal(block.control.vintr, 0);
 	assert_int_equal(block.control.msrpm_base_pa, 0x1000);
 	assert_int_equal(block.control.intercepts[2], 0);
-	/* INIT, CPUID, INVLPGA, MSR, SHUTDOWN: its interrupts, ports and HLT are its own. */
-	assert_int_equal(block.control.intercepts[3], 0x94040008);
+	/* INIT, CPUID, INVD, INVLPGA, MSR, SHUTDOWN: its interrupts, ports and HLT are its own. */
+	assert_int_equal(block.control.intercepts[3], 0x94440008);
 	assert_int_equal(block.control.intercepts[4], 0x7f);
 }
 

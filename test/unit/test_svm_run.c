@@ -18,6 +18,7 @@ static struct cpu *this_cpu(void)
 #include "svm/run.c"
 
 struct svm_features svm_features;
+struct cpu_features cpu_features = { .efer = EFER_SCE | EFER_LME | EFER_NXE };
 
 static struct vmcb block;
 static struct vcpu vcpu;

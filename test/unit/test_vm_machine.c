@@ -41,7 +41,7 @@ uint64_t virt_to_phys(const void *va)
 
 struct cpu *cpus[CPU_MAX];
 uint32_t cpu_count;
-struct cpu_features cpu_features;
+struct cpu_features cpu_features = { .physical_bits = 48 };
 uint64_t system_boot_ticks;
 char image_start[1], image_end[1];
 
@@ -53,6 +53,10 @@ void panic(const char *format, ...)
 	vprint_error(format, args);
 	va_end(args);
 	abort();
+}
+
+void panic_check(void)
+{
 }
 
 uint32_t system_features(void)
