@@ -28,6 +28,7 @@ debian_root() {
 	local dir=$1 line file args=() sources=()
 	shift
 
+	[ "$(id -u)" = 0 ] || die "making a Debian system out of packages needs root"
 	while IFS= read -r line; do
 		args+=("--aptopt=$line")
 	done < <(apt-config dump |

@@ -23,6 +23,10 @@ fail() {
 		echo "--- what $name's QEMU said"
 		cat "/share/out/$name.qemu" 2>/dev/null
 	done
+	if command -v mullion >/dev/null; then
+		echo "--- mullion stat"
+		mullion stat
+	fi
 	exit 1
 }
 

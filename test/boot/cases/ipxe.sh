@@ -6,7 +6,7 @@ cp /share/686.vmlinuz /run/tftp/vmlinuz
 cp /share/tiny-i386.initramfs /run/tftp/initramfs
 cat >/run/tftp/boot.ipxe <<END
 #!ipxe
-kernel vmlinuz console=ttyS0 initrd=initramfs
+kernel vmlinuz console=ttyS0 quiet initrd=initramfs
 initrd initramfs
 boot
 END
