@@ -128,6 +128,7 @@ static void set_interruptibility(uint32_t blocked)
 	vmwrite(GUEST_RFLAGS, rflags | RFLAGS_FIXED);
 	vmwrite(GUEST_INTERRUPTIBILITY, (blocked & MULLION_BLOCK_STI ? shadow : 0) |
 						(blocked & MULLION_BLOCK_NMI ? BLOCKED_BY_NMI : 0));
+	vmwrite(GUEST_ACTIVITY, 0); /* active: HLT exits, and new state ends a shutdown */
 	vmwrite(GUEST_PENDING_DEBUG,
 		blocked & MULLION_BLOCK_STI && rflags & RFLAGS_TF ? PENDING_BS : 0);
 }
