@@ -70,7 +70,8 @@ static void load_linux(struct linux_entry *entry)
 static const char *choose_vendor(void)
 {
 	if (!cpu_features.nx)
-		return "no-execute page protection (NX); switch it on in the firmware setup";
+		return "no-execute page protection (NX) is missing; switch it on in the "
+		       "firmware setup";
 	vendor = cpu_features.amd ? &svm_vendor : &vmx_vendor;
 	return vendor->probe();
 }
@@ -80,7 +81,7 @@ static _Noreturn void boot_without_us(const char *missing)
 {
 	struct linux_entry entry;
 
-	pr_err("Mullion cannot run here, this processor lacks: %s. Booting Linux without it.",
+	pr_err("Mullion cannot run here: %s. Booting Linux without it.",
 	       missing);
 	/* The code that starts Linux is still running while Linux is put into place. */
 	memmap_add(&boot.memmap, (uint64_t)image_start, (uint64_t)(image_end - image_start),

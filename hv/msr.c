@@ -28,6 +28,7 @@ enum service_rule {
 	RULE_APIC,    /* the register page must stay where it is */
 	RULE_ICR,     /* INIT and SIPI are smp.c's */
 	RULE_LOCKED,  /* reads as the value given; writes fault */
+	RULE_HIDDEN,  /* reads as the value given; writes change nothing */
 	RULE_IGNORE,  /* reads as it is; writes change nothing */
 };
 
@@ -58,7 +59,7 @@ static const struct service_trap {
 	/* VM_CR: locked; IGNNE, SMM_CTL; VM_HSAVE_PA: root mode's; SVM_KEY, SMM_KEY. */
 	{ 0xc0010114, 0xc0010114, RULE_LOCKED, 0x8 },
 	{ 0xc0010115, 0xc0010116, RULE_IGNORE, 0 },
-	{ 0xc0010117, 0xc0010117, RULE_LOCKED, 0 },
+	{ 0xc0010117, 0xc0010117, RULE_HIDDEN, 0 }, /* Linux clears it before it reboots */
 	{ 0xc0010118, 0xc001011a, RULE_IGNORE, 0 },
 };
 
@@ -127,9 +128,9 @@ static enum answer service_access(struct vcpu *v, uint32_t index, bool write, ui
 		*value = vendor->get_efer(v);
 		return ANSWERED;
 	}
-	if (trap && trap->rule == RULE_LOCKED) {
+	if (trap && (trap->rule == RULE_LOCKED || trap->rule == RULE_HIDDEN)) {
 		if (write)
-			return FAULT;
+			return trap->rule == RULE_LOCKED ? FAULT : ANSWERED;
 		*value = trap->value;
 		return ANSWERED;
 	}

@@ -6,6 +6,7 @@
  * root mode, by hypercalls, to run what they build. Reading order: this file, vm.c, memslot.c,
  * memory.c, vcpu.c, run.c, io.c, mmio.c; then the rest as needed.
  */
+#include <linux/cpuhotplug.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -23,6 +24,7 @@
 
 #define KVM_MINOR 232 /* Documentation/admin-guide/devices.txt */
 
+static enum cpuhp_state hotplug_state;
 bool mullion_vmcall __ro_after_init;
 struct root_info root_info __ro_after_init;
 
@@ -123,6 +125,16 @@ static int __init read_root_info(void)
 	return ret ? -ENODEV : 0;
 }
 
+/*
+ * A processor that is offline sleeps inside the service domain with whatever translations it
+ * has, and no memory could change hands until it is back.
+ */
+static int refuse_offline(unsigned int cpu)
+{
+	pr_warn_once("mullion: processors stay online while the module is loaded\n");
+	return -EBUSY;
+}
+
 static int __init mullion_init(void)
 {
 	int ret = find_root();
@@ -147,9 +159,15 @@ static int __init mullion_init(void)
 	ret = admin_init();
 	if (ret)
 		goto deregister;
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "mullion:online", NULL, refuse_offline);
+	if (ret < 0)
+		goto admin;
+	hotplug_state = ret;
 	pr_info("mullion: serving /dev/kvm on %s\n", root_info.version);
 	return 0;
 
+admin:
+	admin_exit();
 deregister:
 	misc_deregister(&kvm_device);
 free_cpuid:
@@ -159,6 +177,7 @@ free_cpuid:
 
 static void __exit mullion_exit(void)
 {
+	cpuhp_remove_state_nocalls(hotplug_state);
 	admin_exit();
 	misc_deregister(&kvm_device);
 	cpuid_exit();
