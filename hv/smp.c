@@ -33,6 +33,7 @@
 #define INIT_DELAY_US 10000
 #define SIPI_DELAY_US 200
 #define START_TIMEOUT_US 100000
+#define AWAKE_TICKS (1ull << 36)
 
 extern const char ap_trampoline[], ap_trampoline_end[];
 extern uint64_t ap_stack;
@@ -77,9 +78,11 @@ static void send(uint32_t apic_id, uint32_t icr)
 static uint8_t wait_for_sipi(struct cpu *cpu)
 {
 	bool can_sleep = cpuid(1, 0).ecx & BIT(3);
+	uint64_t start = rdtsc();
 
+	/* Before most Linuxes have started it, it does not sleep: Bochs 2.7 would not wake it. */
 	while (!__atomic_load_n(&cpu->sipi, __ATOMIC_ACQUIRE)) {
-		if (!can_sleep) {
+		if (!can_sleep || rdtsc() - start < AWAKE_TICKS) {
 			cpu_relax();
 			continue;
 		}
@@ -179,8 +182,6 @@ static void start_by_sipi(struct cpu *cpu, uint8_t vector)
 
 	if (!cpu->online)
 		return;
-	/* Bochs 2.7 wakes a sleeper only by a store that misses the TLB. */
-	__asm__ volatile("invlpg %0" ::"m"(cpu->sipi));
 	if (!__atomic_compare_exchange_n(&cpu->sipi, &none, 0x100u | vector, false,
 					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return;
