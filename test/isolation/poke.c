@@ -29,7 +29,7 @@ static long call(u64 number, u64 a1, u64 a2, u64 a3)
 	const u64 arg[5] = { a1, a2, a3, 0, 0 };
 	bool changed = false;
 
-	return raw_hypercall(number, arg, &changed);
+	return patient_hypercall(number, arg, &changed);
 }
 
 /* ---- Frames that must not be reachable ---- */
@@ -174,9 +174,7 @@ static void check_donated(void)
 	if (try_copy(block, block + count / 2 * PAGE_SIZE - 16, 32) != 16)
 		fail("a copy went on beyond the edge of a donated frame");
 
-	do
-		ret = call(MULLION_HC_VM_DESTROY, vm, 0, 0);
-	while (ret == -MULLION_EAGAIN);
+	ret = call(MULLION_HC_VM_DESTROY, vm, 0, 0);
 	if (ret || call(MULLION_HC_RECLAIM, pfn + count / 2, count / 2, 0) != count / 2) {
 		fail("frames %#llx are lost: VM_DESTROY returned %ld", pfn + count / 2, ret);
 		return;

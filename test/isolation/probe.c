@@ -36,7 +36,8 @@ static void fill(uint8_t *image, uint64_t turn, uint64_t components)
 	memcpy(image + 512, &components, sizeof(components));
 	for (uint32_t p = 0; p < (components & 4 ? 3 : 2); p++) {
 		for (uint32_t i = 0; i < places[p].count; i++) {
-			uint64_t value = 0x7000000000000000 | turn << 16 | (0x20 * p + i) << 8 | 0x70;
+			uint64_t value = 0x7000000000000000 | turn << 16 | (0x20 * p + i) << 8 |
+					 0x70;
 			uint64_t upper = places[p].size == 16 ? ~value : 0x4000;
 
 			memcpy(image + places[p].offset + 16 * i, &value, 8);
@@ -66,18 +67,19 @@ static int differs(const uint8_t *got, const uint8_t *wanted, uint64_t component
 /* Loads all of `set`, passes the time, stores all in `got`; no C code in between. */
 static void turn_once(const uint8_t *set, uint8_t *got, long spins, uint64_t mask)
 {
-	__asm__ volatile("xrstor64 (%[set])\n"
-			 "mov %[spins], %%rcx\n"
-			 "1: dec %%rcx\n"
-			 "jnz 1b\n"
-			 "mov $24, %%eax\n" /* sched_yield */
-			 "syscall\n"
-			 "mov %[low], %%eax\n"
-			 "xsave64 (%[got])"
-			 :
-			 : [set] "r"(set), [got] "r"(got), [spins] "r"(spins),
-			   [low] "r"((uint32_t)mask), "a"((uint32_t)mask), "d"(0)
-			 : "rcx", "r11", "memory");
+	__asm__ volatile(
+		"xrstor64 (%[set])\n"
+		"mov %[spins], %%rcx\n"
+		"1: dec %%rcx\n"
+		"jnz 1b\n"
+		"mov $24, %%eax\n" /* sched_yield */
+		"syscall\n"
+		"mov %[low], %%eax\n"
+		"xsave64 (%[got])"
+		:
+		: [set] "r"(set), [got] "r"(got), [spins] "r"(spins), [low] "r"((uint32_t)mask),
+		  "a"((uint32_t)mask), "d"(0)
+		: "rcx", "r11", "memory");
 }
 
 int main(void)

@@ -59,7 +59,8 @@ static long call(u64 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {
 	const u64 arg[5] = { a1, a2, a3, a4, a5 };
 	bool changed = false;
-	long ret = raw_hypercall(number, arg, &changed);
+	long ret = number == MULLION_HC_VCPU_RUN ? raw_hypercall(number, arg, &changed) :
+						   patient_hypercall(number, arg, &changed);
 
 	if (changed)
 		fail("hypercall %llu changed general registers", number);
@@ -105,8 +106,10 @@ static void check_image(const char *side, const u8 *got, const u8 *wanted)
 
 			if (memcmp(got + offset, wanted + offset, places[p].size))
 				fail("%s's %s register %u became %#llx, not %#llx", side,
-				     p == 0 ? "x87" : p == 1 ? "XMM" : "upper YMM", i,
-				     *(u64 *)(got + offset), *(u64 *)(wanted + offset));
+				     p == 0 ? "x87" :
+				     p == 1 ? "XMM" :
+					      "upper YMM",
+				     i, *(u64 *)(got + offset), *(u64 *)(wanted + offset));
 		}
 	}
 }
@@ -115,7 +118,7 @@ static void check_image(const char *side, const u8 *got, const u8 *wanted)
 
 static const struct msr_row {
 	u32 index;
-	u64 bits; /* that may be anything */
+	u64 bits;  /* that may be anything */
 	u32 guest; /* where the run page has it; 0: nowhere */
 } rows[] = {
 #define IN_RUN_PAGE(field) offsetof(struct mullion_run, field)
@@ -155,7 +158,8 @@ static void fill_guest(struct mullion_run *run, u32 turn)
 	run->cr2 = guest_value(turn, 0x98);
 	run->xcr0 = components;
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
-		*(u64 *)((u8 *)run + rows[i].guest) = msr_value(guest_value(turn, 0xa0 + i), &rows[i]);
+		*(u64 *)((u8 *)run + rows[i].guest) =
+			msr_value(guest_value(turn, 0xa0 + i), &rows[i]);
 	run->msr.pat = turn & 1 ? 0x0007040600070406 : 0x0406000700070406;
 	fill_image(run->xsave, turn, guest_value);
 	run->rip = 0;
@@ -185,8 +189,7 @@ static void check_guest(const struct mullion_run *run, u32 turn)
 			check("guest", "MSR", rows[i].index, *(u64 *)((u8 *)run + rows[i].guest),
 			      msr_value(guest_value(turn, 0xa0 + i), &rows[i]));
 	}
-	check("guest", "PAT", 0, run->msr.pat,
-	      turn & 1 ? 0x0007040600070406 : 0x0406000700070406);
+	check("guest", "PAT", 0, run->msr.pat, turn & 1 ? 0x0007040600070406 : 0x0406000700070406);
 	fill_image(wanted, turn, guest_value);
 	check_image("guest", run->xsave, wanted);
 }
@@ -319,9 +322,9 @@ static void take_turns(u64 pool_pfn, struct mullion_run *run, u8 *code)
 		}
 	}
 
-	do
-		ret = call(MULLION_HC_VM_DESTROY, vm, 0, 0, 0, 0);
-	while (ret == -MULLION_EAGAIN);
+	ret = call(MULLION_HC_VM_DESTROY, vm, 0, 0, 0, 0);
+	if (ret)
+		fail("VM_DESTROY returned %ld", ret);
 	ret = call(MULLION_HC_RECLAIM, pool_pfn, DONATED, 0, 0, 0);
 	if (ret != DONATED)
 		fail("RECLAIM returned %ld", ret);

@@ -3,6 +3,8 @@
 #ifndef TEST_HYPERCALL_H
 #define TEST_HYPERCALL_H
 
+#include <linux/sched.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <asm/asm.h>
@@ -55,6 +57,29 @@ static inline long raw_hypercall(u64 number, const u64 arg[5], bool *changed)
 	    r14 != 0xeeeeeeeeeeeeeeee || r15 != 0xffffffffffffffff)
 		*changed = true;
 	return rax;
+}
+
+static inline void pass_root_mode(void *unused)
+{
+	const u64 arg[5] = { 0 };
+	bool changed;
+
+	raw_hypercall(MULLION_HC_VERSION, arg, &changed);
+}
+
+/* The same, and while the answer is "not yet", sends all processors through root mode and
+ * calls again. Interrupts enabled. */
+static inline long patient_hypercall(u64 number, const u64 arg[5], bool *changed)
+{
+	long ret = -MULLION_EAGAIN;
+
+	for (unsigned int tries = 0; tries < 100000 && ret == -MULLION_EAGAIN; tries++) {
+		if (tries)
+			on_each_cpu(pass_root_mode, NULL, 1);
+		ret = raw_hypercall(number, arg, changed);
+		cond_resched();
+	}
+	return ret;
 }
 
 /* Reads or writes eight bytes; false if that faulted. */

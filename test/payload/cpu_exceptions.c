@@ -34,7 +34,8 @@ void test_exceptions_plain(void)
 	CHECK_TRAP(VEC_GP, 0);
 	/* RBP's segment is the stack's. */
 	TRY("mov %%rbp, %%rbx; mov %0, %%rbp; mov (%%rbp), %%eax",
-	    "; mov %%rbx, %%rbp" ::"r"(0x800000000000) : "rax", "rbx");
+	    "; mov %%rbx, %%rbp" ::"r"(0x800000000000)
+	    : "rax", "rbx");
 	CHECK_TRAP(emulated() ? VEC_GP : VEC_SS, 0);
 	TRY("jmp *%0", ::"r"(0x800000000000));
 	CHECK_TRAP(VEC_GP, 0);
@@ -77,7 +78,7 @@ static uint64_t user_write(void)
 
 static uint64_t user_fetch(void)
 {
-	return ((uint64_t (*)(void))WINDOW)();
+	return ((uint64_t(*)(void))WINDOW)();
 }
 
 static uint8_t page[4096] __attribute__((aligned(4096)));
@@ -93,8 +94,8 @@ static void page_case(uint64_t bits, uint64_t (*access)(void), bool user, uint32
 	if (user)
 		user_call(access, 2);
 	else
-		TRY("mov %%rsp, %%rbx; call *%0", "; mov %%rbx, %%rsp" ::"r"(access) : "rax",
-		    "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory");
+		TRY("mov %%rsp, %%rbx; call *%0", "; mov %%rbx, %%rsp" ::"r"(access)
+		    : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory");
 	if (error == ~0u) {
 		CHECK_NO_TRAP();
 		return;
@@ -222,7 +223,7 @@ USER_INSN(user_cpuid, "xor %%eax, %%eax; cpuid")
 void test_exceptions_privilege(void)
 {
 	static uint64_t (*const privileged[])(void) = {
-		user_hlt,  user_cli,	  user_clts,	  user_wbinvd,	 user_invd,
+		user_hlt,    user_cli,      user_clts,      user_wbinvd,   user_invd,
 		user_invlpg, user_read_cr0, user_write_cr8, user_read_dr7, user_lgdt,
 	};
 

@@ -8,9 +8,9 @@ void test_cpuid_leaves(void)
 	uint64_t rax = 0xffffffff00000000, rbx = ~0ull, rcx = ~0ull, rdx = ~0ull;
 
 	CHECK(basic.eax >= 1 && basic.eax < 0x100);
-	CHECK(features.edx & 1u << 0);	/* FPU */
-	CHECK(features.edx & 1u << 5);	/* MSR */
-	CHECK(features.edx & 1u << 9);	/* APIC */
+	CHECK(features.edx & 1u << 0); /* FPU */
+	CHECK(features.edx & 1u << 5); /* MSR */
+	CHECK(features.edx & 1u << 9); /* APIC */
 	CHECK_EQ(features.ebx >> 24, apic_read(APIC_ID) >> 24);
 	CHECK(cpuid(0x80000001, 0).edx & 1u << 29); /* long mode */
 
@@ -33,7 +33,8 @@ void test_cpuid_leaves(void)
 #define CPUID_BEHIND(...)                                                                          \
 	do {                                                                                       \
 		uint32_t a_ = 0, b_ = 0, c_ = 0, d_ = 0;                                           \
-		TRY(".byte " #__VA_ARGS__ ", 0x0f, 0xa2", : "+a"(a_), "+b"(b_), "+c"(c_), "+d"(d_)); \
+		TRY(".byte " #__VA_ARGS__ ", 0x0f, 0xa2",                                          \
+		    : "+a"(a_), "+b"(b_), "+c"(c_), "+d"(d_));                                     \
 		CHECK_NO_TRAP();                                                                   \
 		CHECK_EQ(b_, cpuid(0, 0).ebx);                                                     \
 	} while (0)

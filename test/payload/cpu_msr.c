@@ -16,7 +16,8 @@
 
 #define TRY_WRMSR(index, value)                                                                    \
 	TRY("wrmsr", ::"c"(index), "a"((uint32_t)(value)),                                         \
-	    "d"((uint32_t)((uint64_t)(value) >> 32)) : "memory")
+	    "d"((uint32_t)((uint64_t)(value) >> 32))                                               \
+	    : "memory")
 
 void test_msr_plain(void)
 {
@@ -25,11 +26,16 @@ void test_msr_plain(void)
 		uint32_t index;
 		uint64_t bits;
 	} rows[] = {
-		{ 0xc0000081, ~0ull << 32 },	 { 0xc0000082, 0x00007fffffffffff },
-		{ 0xc0000083, 0x00007fffffffffff }, { 0xc0000084, 0x3f7fd5 },
-		{ 0xc0000100, 0x00007fffffffffff }, { 0xc0000101, 0x00007fffffffffff },
-		{ 0xc0000102, 0x00007fffffffffff }, { 0x174, 0xffff },
-		{ 0x175, 0x7fffffff },		 { 0x176, 0x7fffffff },
+		{ 0xc0000081, ~0ull << 32 },
+		{ 0xc0000082, 0x00007fffffffffff },
+		{ 0xc0000083, 0x00007fffffffffff },
+		{ 0xc0000084, 0x3f7fd5 },
+		{ 0xc0000100, 0x00007fffffffffff },
+		{ 0xc0000101, 0x00007fffffffffff },
+		{ 0xc0000102, 0x00007fffffffffff },
+		{ 0x174, 0xffff },
+		{ 0x175, 0x7fffffff },
+		{ 0x176, 0x7fffffff },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -125,8 +131,8 @@ void test_msr_tsc(void)
 
 void test_msr_unknown(void)
 {
-	static const uint32_t unknown[] = { 0x3ff, 0x1234, 0x40000200, 0xc0000200, 0xc0011fff,
-					    0xdeadbeef, 0xffffffff };
+	static const uint32_t unknown[] = { 0x3ff,      0x1234,     0x40000200, 0xc0000200,
+					    0xc0011fff, 0xdeadbeef, 0xffffffff };
 
 	/* May fault or read as anything, but nothing else. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(unknown); i++) {

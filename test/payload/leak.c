@@ -56,26 +56,27 @@ static void general_turn(const uint64_t set[15], uint64_t got[15], bool halt)
 {
 	static uint64_t stack;
 
-	__asm__ volatile("push %%rbp; push %%rbx; push %%r12; push %%r13; push %%r14; push %%r15\n"
-			 "push %1; mov %%rsp, %3\n"
-			 "mov %0, %%rsp; test %2, %2\n"
-			 "pop %%rax; pop %%rbx; pop %%rcx; pop %%rdx; pop %%rsi; pop %%rdi; pop %%rbp\n"
-			 "pop %%r8; pop %%r9; pop %%r10; pop %%r11; pop %%r12; pop %%r13; pop %%r14\n"
-			 "pop %%r15\n"
-			 "mov %3, %%rsp\n"
-			 "jnz 1f; out %%al, $0x80; jmp 2f\n"
-			 "1: sti; hlt; cli\n"
-			 "2: push %%r15; mov 8(%%rsp), %%r15\n"
-			 "mov %%rax, (%%r15); mov %%rbx, 8(%%r15); mov %%rcx, 16(%%r15)\n"
-			 "mov %%rdx, 24(%%r15); mov %%rsi, 32(%%r15); mov %%rdi, 40(%%r15)\n"
-			 "mov %%rbp, 48(%%r15); mov %%r8, 56(%%r15); mov %%r9, 64(%%r15)\n"
-			 "mov %%r10, 72(%%r15); mov %%r11, 80(%%r15); mov %%r12, 88(%%r15)\n"
-			 "mov %%r13, 96(%%r15); mov %%r14, 104(%%r15); pop %%rax\n"
-			 "mov %%rax, 112(%%r15); add $8, %%rsp\n"
-			 "pop %%r15; pop %%r14; pop %%r13; pop %%r12; pop %%rbx; pop %%rbp"
-			 :
-			 : "r"(set), "r"(got), "r"((uint64_t)halt), "m"(stack)
-			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+	__asm__ volatile(
+		"push %%rbp; push %%rbx; push %%r12; push %%r13; push %%r14; push %%r15\n"
+		"push %1; mov %%rsp, %3\n"
+		"mov %0, %%rsp; test %2, %2\n"
+		"pop %%rax; pop %%rbx; pop %%rcx; pop %%rdx; pop %%rsi; pop %%rdi; pop %%rbp\n"
+		"pop %%r8; pop %%r9; pop %%r10; pop %%r11; pop %%r12; pop %%r13; pop %%r14\n"
+		"pop %%r15\n"
+		"mov %3, %%rsp\n"
+		"jnz 1f; out %%al, $0x80; jmp 2f\n"
+		"1: sti; hlt; cli\n"
+		"2: push %%r15; mov 8(%%rsp), %%r15\n"
+		"mov %%rax, (%%r15); mov %%rbx, 8(%%r15); mov %%rcx, 16(%%r15)\n"
+		"mov %%rdx, 24(%%r15); mov %%rsi, 32(%%r15); mov %%rdi, 40(%%r15)\n"
+		"mov %%rbp, 48(%%r15); mov %%r8, 56(%%r15); mov %%r9, 64(%%r15)\n"
+		"mov %%r10, 72(%%r15); mov %%r11, 80(%%r15); mov %%r12, 88(%%r15)\n"
+		"mov %%r13, 96(%%r15); mov %%r14, 104(%%r15); pop %%rax\n"
+		"mov %%rax, 112(%%r15); add $8, %%rsp\n"
+		"pop %%r15; pop %%r14; pop %%r13; pop %%r12; pop %%rbx; pop %%rbp"
+		:
+		: "r"(set), "r"(got), "r"((uint64_t)halt), "m"(stack)
+		: "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
 }
 
 static void test_general(void)
@@ -136,7 +137,8 @@ static void test_extended(void)
 				if (places[p].size == 16)
 					at[1] = ~at[0] ^ 0x8989000000000000;
 				else /* a number, so that the register is in use */
-					image_set[places[p].offset + i * places[p].stride + 9] = 0x40;
+					image_set[places[p].offset + i * places[p].stride + 9] =
+						0x40;
 			}
 		}
 		__asm__ volatile("xrstor (%0)" ::"r"(image_set), "a"(~0u), "d"(~0u) : "memory");
@@ -197,11 +199,16 @@ static const struct {
 	uint32_t index;
 	uint64_t bits;
 } msrs[] = {
-	{ 0xc0000081, ~0ull << 32 },	    { 0xc0000082, 0x00007fffffffffff },
-	{ 0xc0000083, 0x00007fffffffffff }, { 0xc0000084, 0x3f7fd5 },
-	{ 0xc0000100, 0x00007fffffffffff }, { 0xc0000101, 0x00007fffffffffff },
-	{ 0xc0000102, 0x00007fffffffffff }, { 0x174, 0xffff },
-	{ 0x175, 0x7fffffff },		    { 0x176, 0x7fffffff },
+	{ 0xc0000081, ~0ull << 32 },
+	{ 0xc0000082, 0x00007fffffffffff },
+	{ 0xc0000083, 0x00007fffffffffff },
+	{ 0xc0000084, 0x3f7fd5 },
+	{ 0xc0000100, 0x00007fffffffffff },
+	{ 0xc0000101, 0x00007fffffffffff },
+	{ 0xc0000102, 0x00007fffffffffff },
+	{ 0x174, 0xffff },
+	{ 0x175, 0x7fffffff },
+	{ 0x176, 0x7fffffff },
 	{ 0xc0000103, 0xffffffff },
 };
 
@@ -249,10 +256,8 @@ static void test_segments(void)
 }
 
 static const struct test tests[] = {
-	{ "general registers", test_general },
-	{ "x87, SSE and AVX registers", test_extended },
-	{ "debug registers and CR2", test_debug },
-	{ "MSRs", test_msrs },
+	{ "general registers", test_general },     { "x87, SSE and AVX registers", test_extended },
+	{ "debug registers and CR2", test_debug }, { "MSRs", test_msrs },
 	{ "segment registers", test_segments },
 };
 

@@ -23,7 +23,7 @@ static uint64_t pattern(uint32_t i)
 	({                                                                                         \
 		uint64_t value_ = ~0ull;                                                           \
 		__asm__ volatile(insn : "+a"(value_) : "r"(at) : "memory");                        \
-		(type)value_;                                                                      \
+		(type) value_;                                                                     \
 	})
 
 void test_device_widths(void)
@@ -35,10 +35,12 @@ void test_device_widths(void)
 		__asm__ volatile("mov %0, (%1)" ::"r"(value), "r"(at) : "memory");
 		CHECK_EQ(LOAD("mov (%1), %0", uint64_t, at), value);
 		CHECK_EQ(LOAD("movl (%1), %%eax", uint64_t, at), (uint32_t)value);
-		CHECK_EQ(LOAD("movw (%1), %%ax", uint64_t, at), 0xffffffffffff0000 | (uint16_t)value);
-		CHECK_EQ(LOAD("movb (%1), %%al", uint64_t, at), 0xffffffffffffff00 | (uint8_t)value);
-		CHECK_EQ(LOAD("movb (%1), %%ah", uint64_t, at),
-			 0xffffffffffff00ff | (value & 0xff) << 8);
+		CHECK_EQ(LOAD("movw (%1), %%ax", uint64_t, at),
+			 0xffffffffffff0000 | (uint16_t)value);
+		CHECK_EQ(LOAD("movb (%1), %%al", uint64_t, at),
+			 0xffffffffffffff00 | (uint8_t)value);
+		CHECK_EQ(LOAD("movb (%1), %%ah", uint64_t, at), 0xffffffffffff00ff | (value & 0xff)
+											     << 8);
 		__asm__ volatile("movl %0, (%1)" ::"r"((uint32_t)~value), "r"(at) : "memory");
 		__asm__ volatile("movw %0, 4(%1)" ::"r"((uint16_t)i), "r"(at) : "memory");
 		__asm__ volatile("movb %0, 6(%1)" ::"q"((uint8_t)(i + 1)), "r"(at) : "memory");
@@ -48,7 +50,8 @@ void test_device_widths(void)
 	}
 	/* Immediates, which are cut or extended. */
 	__asm__ volatile("movq $-2, (%0); movl $0x12345678, 8(%0); movw $0x4321, 12(%0);"
-			 "movb $0x99, 14(%0)" ::"r"(VGA) : "memory");
+			 "movb $0x99, 14(%0)" ::"r"(VGA)
+			 : "memory");
 	CHECK_EQ(*(volatile uint64_t *)VGA, 0xfffffffffffffffe);
 	CHECK_EQ(*(volatile uint64_t *)(VGA + 8) & 0xffffffffffffff, 0x99432112345678);
 	/* Addressing: base, index, scale, displacement, absolute, upper registers. */
@@ -64,7 +67,7 @@ void test_device_widths(void)
 }
 
 /* An instruction leaves the same behind, flags too, in the device as in RAM. */
-#define CHANGE(insn, before)                                                               \
+#define CHANGE(insn, before)                                                                       \
 	do {                                                                                       \
 		uint64_t flags_device_, flags_ram_;                                                \
 		volatile uint64_t in_ram_ = (before);                                              \
@@ -83,9 +86,19 @@ void test_device_widths(void)
 
 void test_device_change(void)
 {
-	static const uint64_t values[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fffffff, 0x80000000,
-					   0xffffffff, 0x7fffffffffffffff, 0x8000000000000000,
-					   0xffffffffffffffff, 0x5a, 0x123456789abcdef0 };
+	static const uint64_t values[] = { 0,
+					   1,
+					   0x7f,
+					   0x80,
+					   0xff,
+					   0x7fffffff,
+					   0x80000000,
+					   0xffffffff,
+					   0x7fffffffffffffff,
+					   0x8000000000000000,
+					   0xffffffffffffffff,
+					   0x5a,
+					   0x123456789abcdef0 };
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(values); i++) {
 		CHANGE("addb %%al, (%1)", values[i]);

@@ -126,7 +126,8 @@ void test_demand(void)
 		}
 		CHECK_EQ(faults, 512);
 		for (uint32_t page = 0; page < 512; page++)
-			CHECK_EQ(*(volatile uint32_t *)(WINDOW + page * 4096ull + turn * 4), page + turn);
+			CHECK_EQ(*(volatile uint32_t *)(WINDOW + page * 4096ull + turn * 4),
+				 page + turn);
 		CHECK_EQ(faults, 512);
 		/* A string that pages in as it goes. */
 		for (uint32_t i = 0; i < 512; i += 2)

@@ -87,8 +87,8 @@ void tables_init(void)
 	tss[1] = (uint32_t)inner_stack + sizeof(inner_stack);
 	tss[2] = 0x10;
 	tss[25] = 26 * 4 << 16;
-	gdt[SEL_TSS32 / 8] = (sizeof(tss) - 1) | (uint64_t)(base & 0xffffff) << 16 |
-			     0x89ull << 40 | (uint64_t)(base >> 24) << 56;
+	gdt[SEL_TSS32 / 8] = (sizeof(tss) - 1) | (uint64_t)(base & 0xffffff) << 16 | 0x89ull << 40 |
+			     (uint64_t)(base >> 24) << 56;
 	__asm__ volatile("ltr %w0" ::"r"(SEL_TSS32));
 	trap_forget();
 }
@@ -219,7 +219,8 @@ static void test_paged(void)
 static void test_pae(void)
 {
 	for (uint32_t i = 0; i < 2048; i++)
-		pae_directories[i / 512][i % 512] = (uint64_t)i << 21 | PTE_PRESENT | PTE_WRITE | PTE_LARGE;
+		pae_directories[i / 512][i % 512] = (uint64_t)i << 21 | PTE_PRESENT | PTE_WRITE |
+						    PTE_LARGE;
 	for (uint32_t i = 0; i < 4; i++)
 		pae_pointers[i] = (uint32_t)pae_directories[i] | PTE_PRESENT;
 	memset(pae_table, 0, sizeof(pae_table));

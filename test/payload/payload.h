@@ -209,9 +209,23 @@ static inline void invlpg(const volatile void *at)
 /* ---- Traps ---- */
 
 enum vector {
-	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6,
-	VEC_NM = 7, VEC_DF = 8, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12, VEC_GP = 13, VEC_PF = 14,
-	VEC_MF = 16, VEC_AC = 17, VEC_NONE = 255,
+	VEC_DE = 0,
+	VEC_DB = 1,
+	VEC_NMI = 2,
+	VEC_BP = 3,
+	VEC_OF = 4,
+	VEC_BR = 5,
+	VEC_UD = 6,
+	VEC_NM = 7,
+	VEC_DF = 8,
+	VEC_TS = 10,
+	VEC_NP = 11,
+	VEC_SS = 12,
+	VEC_GP = 13,
+	VEC_PF = 14,
+	VEC_MF = 16,
+	VEC_AC = 17,
+	VEC_NONE = 255,
 };
 
 struct trap_frame {
@@ -225,7 +239,7 @@ struct trap_frame {
 	uint32_t edi, esi, ebp, esp_, ebx, edx, ecx, eax;
 	uint32_t vector, error;
 	uint32_t rip, cs, rflags;
-	uint32_t rsp, ss; /* from another ring only */
+	uint32_t rsp, ss;        /* from another ring only */
 	uint32_t es, ds, fs, gs; /* from V86 mode only */
 #endif
 };
@@ -257,8 +271,8 @@ void trap_forget(void);
 #define TRY(code, ...)                                                                             \
 	do {                                                                                       \
 		trap_forget();                                                                     \
-		__asm__ volatile(STORE_WORD " $9f, trap_resume\n\t" code "\n\t"                   \
-				 "9: " STORE_WORD " $0, trap_resume" __VA_ARGS__);                 \
+		__asm__ volatile(STORE_WORD " $9f, trap_resume\n\t" code "\n\t"                    \
+					    "9: " STORE_WORD " $0, trap_resume" __VA_ARGS__);      \
 	} while (0)
 
 #define CHECK_TRAP(wanted_vector, wanted_error)                                                    \
@@ -278,7 +292,7 @@ void trap_forget(void);
 #define SEL_USER_CODE 0x30
 #define SEL_TSS 0x38
 #define SEL_ABSENT 0x48 /* a data segment that is not present */
-#define SEL_LIMIT 0x50	/* beyond the table */
+#define SEL_LIMIT 0x50  /* beyond the table */
 
 /* Makes an IDT gate for `vector` without a handler, or puts it right again. */
 void idt_break(unsigned int vector, bool broken);

@@ -18,10 +18,10 @@ extern uint64_t policy_cr0, policy_cr4, policy_efer, policy_pat;
 
 /* What became of the last exit. */
 extern struct policy_outcome {
-	bool skipped;	 /* past insn_length bytes */
+	bool skipped; /* past insn_length bytes */
 	uint8_t skipped_length;
-	bool faulted;	 /* #GP(0) */
-	bool left;	 /* to the module */
+	bool faulted; /* #GP(0) */
+	bool left;    /* to the module */
 	enum mullion_exit_reason reason;
 	uint32_t groups;
 } policy_outcome;

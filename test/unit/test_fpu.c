@@ -30,8 +30,9 @@ static bool allowed(uint64_t value, uint64_t supported)
 
 static void test_xcr0(void **state)
 {
-	static const uint64_t supported[] = { 1, 3, 7, 7 | XCR0_AVX512, 7 | XCR0_PKRU,
-					      7 | XCR0_AVX512 | XCR0_PKRU };
+	static const uint64_t supported[] = {
+		1, 3, 7, 7 | XCR0_AVX512, 7 | XCR0_PKRU, 7 | XCR0_AVX512 | XCR0_PKRU
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(supported); i++) {

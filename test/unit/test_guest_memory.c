@@ -29,8 +29,12 @@ static struct pool pool;
 static struct mullion_run run;
 
 static const struct pt_format format = {
-	.present = BIT(0), .table = 7, .leaf = BIT(0) | BIT(2), .write = BIT(1),
-	.no_exec = 1ull << 63, .uncached = BIT(3) | BIT(4),
+	.present = BIT(0),
+	.table = 7,
+	.leaf = BIT(0) | BIT(2),
+	.write = BIT(1),
+	.no_exec = 1ull << 63,
+	.uncached = BIT(3) | BIT(4),
 };
 
 void panic(const char *text, ...)
@@ -64,7 +68,8 @@ static int setup(void **state)
 	for (uint64_t at = 3 * MIB; at < 3 * MIB + 16 * PAGE_SIZE; at += PAGE_SIZE)
 		pool_put(&pool, hpa(at));
 	memset(&guest, 0, sizeof(guest));
-	guest.nested = (struct address_space){ .format = &format, .largest_leaf = 2, .pool = &pool };
+	guest.nested =
+		(struct address_space){ .format = &format, .largest_leaf = 2, .pool = &pool };
 	guest.nested.root = pool_get(&pool);
 	assert_true(pt_map_range(&guest.nested, 0, hpa(GUEST_AT), GUEST_SIZE, PT_WRITE));
 	memset(&run, 0, sizeof(run));
@@ -311,8 +316,8 @@ static void test_fetch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_translate), TEST(test_no_paging), TEST(test_32bit),	TEST(test_pae),
-		TEST(test_long),      TEST(test_circular),  TEST(test_read),	TEST(test_fetch),
+		TEST(test_translate), TEST(test_no_paging), TEST(test_32bit), TEST(test_pae),
+		TEST(test_long),      TEST(test_circular),  TEST(test_read),  TEST(test_fetch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,10 +12,10 @@ static const struct {
 	unsigned int length;
 	uint8_t bytes[4];
 } plain[] = {
-	{ INSN_CPUID, 2, { 0x0f, 0xa2 } },	  { INSN_RDMSR, 2, { 0x0f, 0x32 } },
-	{ INSN_WRMSR, 2, { 0x0f, 0x30 } },	  { INSN_HLT, 1, { 0xf4 } },
-	{ INSN_VMMCALL, 3, { 0x0f, 0x01, 0xd9 } }, { INSN_XSETBV, 3, { 0x0f, 0x01, 0xd1 } },
-	{ INSN_CACHE_FLUSH, 2, { 0x0f, 0x08 } }, { INSN_CACHE_FLUSH, 2, { 0x0f, 0x09 } },
+	{ INSN_CPUID, 2, { 0x0f, 0xa2 } },           { INSN_RDMSR, 2, { 0x0f, 0x32 } },
+	{ INSN_WRMSR, 2, { 0x0f, 0x30 } },           { INSN_HLT, 1, { 0xf4 } },
+	{ INSN_VMMCALL, 3, { 0x0f, 0x01, 0xd9 } },   { INSN_XSETBV, 3, { 0x0f, 0x01, 0xd1 } },
+	{ INSN_CACHE_FLUSH, 2, { 0x0f, 0x08 } },     { INSN_CACHE_FLUSH, 2, { 0x0f, 0x09 } },
 	{ INSN_MOV_TO_CR, 3, { 0x0f, 0x22, 0xc0 } },
 };
 
@@ -41,8 +41,9 @@ static void test_plain(void **state)
 		for (size_t j = 0; j < ARRAY_SIZE(plain); j++) {
 			bool same = plain[i].kind == plain[j].kind;
 
-			assert_int_equal(decode(plain[i].bytes, plain[i].length, true,
-						plain[j].kind, &insn), same);
+			assert_int_equal(
+				decode(plain[i].bytes, plain[i].length, true, plain[j].kind, &insn),
+				same);
 			if (same)
 				assert_int_equal(insn.length, plain[i].length);
 		}
@@ -138,7 +139,8 @@ static void test_store(void **state)
 	STORE("\x3e\x89\xb8\x00\x00\x00\x00", true, .length = 7, .gpr = 7);
 	STORE("\x89\x44\x98\x10", true, .length = 4, .gpr = 0);
 	STORE("\x87\x0f", true, .length = 2, .exchange = true, .gpr = 1);
-	STORE("\xc7\x07\x78\x56\x34\x12", true, .length = 6, .immediate = true, .value = 0x12345678);
+	STORE("\xc7\x07\x78\x56\x34\x12", true, .length = 6, .immediate = true,
+	      .value = 0x12345678);
 	STORE("\xc7\x47\x10\xff\xff\xff\xff", true, .length = 7, .immediate = true, .value = ~0u);
 	NO_STORE("\x89\xc1", true); /* a register */
 	NO_STORE("\x88\x07", true);
@@ -183,7 +185,7 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),	   cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_plain),     cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_mov_to_cr), cmocka_unit_test(test_store),
 		cmocka_unit_test(test_random),
 	};

@@ -139,16 +139,19 @@ static bool find(bool service, uint32_t index, bool *read, bool *write)
 
 static void test_passes(void **state)
 {
-	static const uint32_t guests[] = { 0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083,
-					   0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102 };
+	static const uint32_t guests[] = { 0x174,      0x175,      0x176,      0xc0000081,
+					   0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100,
+					   0xc0000101, 0xc0000102 };
 	/* With these the service domain could reach root mode: at the least writes must exit. */
-	static const uint32_t guarded[] = { 0xc0000080, 0x1b, 0xc0010010, 0xc0010015, 0xc0010016,
-					    0xc0010019, 0xc001001a, 0xc001001d, 0xc0010058,
-					    0xc0010111, 0xc0010112, 0xc0010113, 0xc0010114,
-					    0xc0010117, 0xc0010020, 0x79, 0x3a, 0x480, 0x491 };
+	static const uint32_t guarded[] = { 0xc0000080, 0x1b,       0xc0010010, 0xc0010015,
+					    0xc0010016, 0xc0010019, 0xc001001a, 0xc001001d,
+					    0xc0010058, 0xc0010111, 0xc0010112, 0xc0010113,
+					    0xc0010114, 0xc0010117, 0xc0010020, 0x79,
+					    0x3a,       0x480,      0x491 };
 	/* What no guest may touch, with or without features: it is the machine's. */
-	static const uint32_t denied[] = { 0x1b, 0x79, 0xc0000080, 0x277, 0x10, 0xc0010117,
-					   0xc0010114, 0x200, 0x2ff, 0xc0010015, 0x1d9, 0x8b, 0x49 };
+	static const uint32_t denied[] = { 0x1b,       0x79,       0xc0000080, 0x277, 0x10,
+					   0xc0010117, 0xc0010114, 0x200,      0x2ff, 0xc0010015,
+					   0x1d9,      0x8b,       0x49 };
 	bool read, write;
 
 	(void)state;
@@ -246,7 +249,8 @@ static void test_tsc(void **state)
 
 static void test_guest_others(void **state)
 {
-	static const uint32_t others[] = { 0, 0x11, 0x1b, 0x8b, 0x1a0, 0x2ff, 0xc0010117, 0xc0010015,
+	static const uint32_t others[] = { 0,          0x11,       0x1b,       0x8b,
+					   0x1a0,      0x2ff,      0xc0010117, 0xc0010015,
 					   0x40000000, 0xc0000103, 0xffffffff };
 
 	(void)state;
@@ -287,10 +291,10 @@ static void test_locked(void **state)
 
 static void test_ignored(void **state)
 {
-	static const uint32_t ignored[] = { 0x79, 0x480, 0x493, 0xc0010010, 0xc0010015, 0xc0010016,
-					    0xc001001a, 0xc001001d, 0xc0010020, 0xc0010058,
-					    0xc0010111, 0xc0010113, 0xc0010115, 0xc0010116,
-					    0xc0010118, 0xc001011a };
+	static const uint32_t ignored[] = { 0x79,       0x480,      0x493,      0xc0010010,
+					    0xc0010015, 0xc0010016, 0xc001001a, 0xc001001d,
+					    0xc0010020, 0xc0010058, 0xc0010111, 0xc0010113,
+					    0xc0010115, 0xc0010116, 0xc0010118, 0xc001011a };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {

@@ -11,10 +11,18 @@
 
 /* Two formats that differ in everything: one forbids executing by a bit, one allows it by one. */
 static const struct pt_format formats[] = {
-	{ .present = BIT(0), .table = BIT(0) | BIT(1) | BIT(2), .leaf = BIT(0) | BIT(2),
-	  .write = BIT(1), .no_exec = 1ull << 63, .uncached = BIT(3) | BIT(4) },
-	{ .present = BIT(0) | BIT(1) | BIT(2), .table = BIT(0) | BIT(1) | BIT(2), .leaf = BIT(0),
-	  .write = BIT(1), .exec = BIT(2), .cached = BIT(3) | BIT(4) },
+	{ .present = BIT(0),
+	  .table = BIT(0) | BIT(1) | BIT(2),
+	  .leaf = BIT(0) | BIT(2),
+	  .write = BIT(1),
+	  .no_exec = 1ull << 63,
+	  .uncached = BIT(3) | BIT(4) },
+	{ .present = BIT(0) | BIT(1) | BIT(2),
+	  .table = BIT(0) | BIT(1) | BIT(2),
+	  .leaf = BIT(0),
+	  .write = BIT(1),
+	  .exec = BIT(2),
+	  .cached = BIT(3) | BIT(4) },
 };
 
 #define TABLES 4200
@@ -55,7 +63,9 @@ static void start(const struct pt_format *format, int largest_leaf, uint64_t tab
 	pool = (struct pool){ 0 };
 	for (uint64_t i = 1; i <= tables; i++)
 		pool_put(&pool, hpa(i * PAGE_SIZE));
-	as = (struct address_space){ .format = format, .largest_leaf = largest_leaf, .pool = &pool };
+	as = (struct address_space){ .format = format,
+				     .largest_leaf = largest_leaf,
+				     .pool = &pool };
 	as.root = pool_get(&pool);
 }
 
@@ -155,7 +165,8 @@ static void test_levels(void **state)
 		{ 0, 2 * MIB, GIB, 3, 2, GIB - PAGE_SIZE },
 		{ 0, PAGE_SIZE, 4 * MIB, 3, 1, MIB },
 		{ 2 * MIB, 6 * MIB, 2 * MIB, 3, 2, 3 * MIB },
-		{ 2 * MIB - PAGE_SIZE, 4 * MIB - PAGE_SIZE, 2 * MIB + 2 * PAGE_SIZE, 3, 2, 2 * MIB },
+		{ 2 * MIB - PAGE_SIZE, 4 * MIB - PAGE_SIZE, 2 * MIB + 2 * PAGE_SIZE, 3, 2,
+		  2 * MIB },
 		{ 2 * MIB - PAGE_SIZE, 4 * MIB - PAGE_SIZE, 2 * MIB, 3, 1, 3 * MIB },
 		{ GIB - 2 * MIB, 0, 2 * MIB, 3, 2, GIB - 1 },
 	};
@@ -165,7 +176,8 @@ static void test_levels(void **state)
 		int level;
 
 		start(&formats[0], rows[i].largest, TABLES);
-		assert_true(pt_map_range(&as, rows[i].in, hpa(rows[i].out), rows[i].size, PT_WRITE));
+		assert_true(
+			pt_map_range(&as, rows[i].in, hpa(rows[i].out), rows[i].size, PT_WRITE));
 		pt_find(&as, rows[i].at, &level);
 		assert_int_equal(level, rows[i].level);
 		end();
@@ -244,7 +256,8 @@ static void test_addresses(void **state)
 	/* Far ends of the space that four levels reach, apart from each other. */
 	start(&formats[1], 2, TABLES);
 	assert_true(pt_map_range(&as, 0, hpa(0x11000), PAGE_SIZE, PT_WRITE));
-	assert_true(pt_map_range(&as, (1ull << 48) - PAGE_SIZE, hpa(0xffffffffff000), PAGE_SIZE, 0));
+	assert_true(
+		pt_map_range(&as, (1ull << 48) - PAGE_SIZE, hpa(0xffffffffff000), PAGE_SIZE, 0));
 	assert_true(pt_map_range(&as, 1ull << 47, hpa(0x22000), PAGE_SIZE, PT_EXEC));
 	assert_int_equal(lookup(0) & PAGE_MASK, 0x11000);
 	assert_int_equal(lookup((1ull << 48) - PAGE_SIZE) & PAGE_MASK, 0xffffffffff000);
@@ -256,8 +269,8 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_map),	  cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_split),	  cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_map),       cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_split),     cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_addresses),
 	};
 

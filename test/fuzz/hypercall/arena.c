@@ -65,8 +65,8 @@ struct frames arena_piece(u32 piece)
 
 struct frames arena_range(u32 most)
 {
-	const struct piece *p = &pieces[one_in(3) ? random_below(LARGE_PIECES) :
-						    random_below(ARENA_PIECES)];
+	const struct piece *p =
+		&pieces[one_in(3) ? random_below(LARGE_PIECES) : random_below(ARENA_PIECES)];
 	u32 size = 1u << p->order;
 	u32 at = random_below(size);
 
@@ -116,8 +116,8 @@ void arena_donated(struct frames range, u16 vm)
 		u16 *owner = owner_of(range.pfn + i);
 
 		if (!owner || *owner) {
-			fuzz_fail("frame %#llx donated to VM %u, which it cannot be",
-				  range.pfn + i, vm);
+			fuzz_fail("frame %#llx donated to VM %u, which it cannot be", range.pfn + i,
+				  vm);
 			continue;
 		}
 		*owner = vm;

@@ -11,7 +11,6 @@ struct fuzz_vm vms[FUZZ_VMS];
 
 #define GUEST_MEMORY (8ull << 20)
 #define CREATE_MOST 24
-#define TRIES 100000
 
 long fuzz_call(u64 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {
@@ -28,8 +27,21 @@ long fuzz_call(u64 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 	if (changed)
 		fuzz_fail("hypercall %llu changed a register that it must preserve", number);
 	if (ret < -MULLION_ENOSYS)
-		fuzz_fail("hypercall %llu returned %ld, which is no error of the interface",
-			  number, ret);
+		fuzz_fail("hypercall %llu returned %ld, which is no error of the interface", number,
+			  ret);
+	return ret;
+}
+
+long fuzz_call_patiently(u64 number, u64 a1, u64 a2, u64 a3)
+{
+	const u64 arg[5] = { a1, a2, a3 };
+	bool changed = false;
+	long ret = patient_hypercall(number, arg, &changed);
+
+	totals.calls++;
+	totals.succeeded += ret >= 0;
+	if (changed)
+		fuzz_fail("hypercall %llu changed a register that it must preserve", number);
 	return ret;
 }
 
@@ -171,14 +183,9 @@ static void donate(void)
 /* One call, or all that it takes. */
 static void destroy(struct fuzz_vm *vm, bool wholly)
 {
-	long ret = 0;
+	long ret = wholly ? fuzz_call_patiently(MULLION_HC_VM_DESTROY, vm->id, 0, 0) :
+			    fuzz_call(MULLION_HC_VM_DESTROY, vm->id, 0, 0, 0, 0);
 
-	for (u32 i = 0; i < TRIES; i++) {
-		ret = fuzz_call(MULLION_HC_VM_DESTROY, vm->id, 0, 0, 0, 0);
-		if (ret != -MULLION_EAGAIN || !wholly)
-			break;
-		cond_resched();
-	}
 	if (ret == 0 && vm->ended)
 		fuzz_fail("VM %u destroyed twice", vm->id);
 	else if (ret == -MULLION_ENOENT && !vm->ended)
@@ -202,7 +209,7 @@ static void destroy_some(void)
 
 static void reclaim(struct frames r)
 {
-	long ret = fuzz_call(MULLION_HC_RECLAIM, r.pfn, r.count, 0, 0, 0);
+	long ret = fuzz_call_patiently(MULLION_HC_RECLAIM, r.pfn, r.count, 0);
 
 	if (ret <= 0)
 		return;
@@ -461,10 +468,10 @@ static const struct step {
 	void (*make)(void);
 	u32 weight;
 } steps[] = {
-	{ create, 10 },	    { donate, 10 },	 { destroy_some, 2 }, { reclaim_some, 20 },
-	{ map, 20 },	    { unmap, 15 },	 { protect, 8 },      { furnish, 6 },
-	{ vcpu_create, 8 }, { vcpu_run, 30 },	 { vcpu_state, 10 },  { vcpu_cpuid, 4 },
-	{ report, 6 },	    { no_call, 3 },	 { peek, 2 },
+	{ create, 10 },     { donate, 10 },   { destroy_some, 2 }, { reclaim_some, 20 },
+	{ map, 20 },        { unmap, 15 },    { protect, 8 },      { furnish, 6 },
+	{ vcpu_create, 8 }, { vcpu_run, 30 }, { vcpu_state, 10 },  { vcpu_cpuid, 4 },
+	{ report, 6 },      { no_call, 3 },   { peek, 2 },
 };
 
 void fuzz_step(void)
@@ -490,7 +497,7 @@ static void reclaim_piece(struct frames piece)
 	for (u64 i = 0; i < piece.count; i++) {
 		if (arena_owner(piece.pfn + i))
 			reclaim((struct frames){ piece.pfn + i,
-						min_t(u64, piece.count - i, MULLION_MAX_BATCH) });
+						 min_t(u64, piece.count - i, MULLION_MAX_BATCH) });
 	}
 }
 
@@ -519,7 +526,7 @@ void fuzz_exhaust_identifiers(void)
 			r = arena_piece(1);
 			continue;
 		}
-		ret = fuzz_call(MULLION_HC_VM_CREATE, pfn, MULLION_VM_MIN_PAGES, 0, 0, 0);
+		ret = fuzz_call_patiently(MULLION_HC_VM_CREATE, pfn, MULLION_VM_MIN_PAGES, 0);
 		if (ret < 0)
 			break;
 		made++;
@@ -529,16 +536,15 @@ void fuzz_exhaust_identifiers(void)
 	if (made != MULLION_MAX_VMS - 1 || ret != -MULLION_ENOSPC)
 		fuzz_fail("%u VMs could be founded, then error %ld", made, ret);
 	for (u32 id = 1; id <= made; id++) {
-		while ((ret = fuzz_call(MULLION_HC_VM_DESTROY, id, 0, 0, 0, 0)) == -MULLION_EAGAIN)
-			cond_resched();
+		ret = fuzz_call_patiently(MULLION_HC_VM_DESTROY, id, 0, 0);
 		if (ret)
 			fuzz_fail("VM_DESTROY of VM %u returned %ld", id, ret);
 	}
 	for (u32 i = 0; i < 2; i++) {
 		r = arena_piece(i);
 		while (r.count && arena_owner(r.pfn)) {
-			ret = fuzz_call(MULLION_HC_RECLAIM, r.pfn,
-					min_t(u64, r.count, MULLION_MAX_BATCH), 0, 0, 0);
+			ret = fuzz_call_patiently(MULLION_HC_RECLAIM, r.pfn,
+						  min_t(u64, r.count, MULLION_MAX_BATCH), 0);
 			if (ret <= 0) {
 				fuzz_fail("RECLAIM of %#llx returned %ld", r.pfn, ret);
 				break;
@@ -555,7 +561,7 @@ void fuzz_settle(void)
 	for (u32 i = 0; i < arena_piece_count(); i++) {
 		struct frames piece = arena_piece(i);
 		struct frames head = { piece.pfn, min_t(u64, piece.count, MULLION_MAX_BATCH) };
-		long id = fuzz_call(MULLION_HC_VM_CREATE, head.pfn, head.count, 0, 0, 0);
+		long id = fuzz_call_patiently(MULLION_HC_VM_CREATE, head.pfn, head.count, 0);
 
 		if (id <= 0) {
 			fuzz_fail("VM_CREATE of %llu frames from %#llx returned %ld", head.count,
@@ -567,7 +573,7 @@ void fuzz_settle(void)
 		if (piece.count > head.count) {
 			struct frames tail = { piece.pfn + head.count, piece.count - head.count };
 
-			if (fuzz_call(MULLION_HC_VM_DONATE, id, tail.pfn, tail.count, 0, 0))
+			if (fuzz_call_patiently(MULLION_HC_VM_DONATE, id, tail.pfn, tail.count))
 				fuzz_fail("VM_DONATE of %llu frames from %#llx failed", tail.count,
 					  tail.pfn);
 			else

@@ -47,6 +47,9 @@ extern bool fuzz_trace, fuzz_breakpoints;
 /* One hypercall, counted; complains if registers change. */
 long fuzz_call(u64 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
 
+/* The same, again and again until the answer is not -EAGAIN. */
+long fuzz_call_patiently(u64 number, u64 a1, u64 a2, u64 a3);
+
 /* ---- The arena: the pages that the fuzzer may lose ---- */
 
 #define ARENA_PIECES 40

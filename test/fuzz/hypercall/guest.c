@@ -20,47 +20,70 @@ struct snippet {
 
 /* Instructions that exit or come near it; ?? of operands is filled at random. */
 static const struct snippet snippets[] = {
-	{ 2, { 0x0f, 0xa2 } },			 /* CPUID */
+	{ 2, { 0x0f, 0xa2 } }, /* CPUID */
 	{ 3, { 0x66, 0x0f, 0xa2 } },
 	{ 4, { 0x48, 0xf3, 0x0f, 0xa2 } },
-	{ 2, { 0x0f, 0x32 } },			 /* RDMSR */
-	{ 2, { 0x0f, 0x30 } },			 /* WRMSR */
+	{ 2, { 0x0f, 0x32 } },                               /* RDMSR */
+	{ 2, { 0x0f, 0x30 } },                               /* WRMSR */
 	{ 7, { 0xb9, 0x80, 0x00, 0x00, 0xc0, 0x0f, 0x32 } }, /* of EFER */
 	{ 7, { 0xb9, 0x80, 0x00, 0x00, 0xc0, 0x0f, 0x30 } },
 	{ 7, { 0xb9, 0x77, 0x02, 0x00, 0x00, 0x0f, 0x30 } }, /* of PAT */
 	{ 7, { 0xb9, 0x03, 0x01, 0x00, 0xc0, 0x0f, 0x30 } }, /* of TSC_AUX */
-	{ 2, { 0x0f, 0x33 } },			 /* RDPMC */
-	{ 2, { 0x0f, 0x31 } },			 /* RDTSC */
-	{ 1, { 0xf4 } },			 /* HLT */
-	{ 1, { 0xec } }, { 1, { 0xed } }, { 1, { 0xee } }, { 1, { 0xef } }, /* IN, OUT */
-	{ 2, { 0xe4, 0x60 } }, { 2, { 0xf3, 0x6c } }, { 2, { 0xf3, 0x6f } }, /* INS, OUTS */
-	{ 3, { 0x0f, 0x22, 0xc0 } }, { 3, { 0x0f, 0x22, 0xd8 } }, /* MOV CR0, CR3 */
-	{ 3, { 0x0f, 0x22, 0xe0 } }, { 4, { 0x44, 0x0f, 0x22, 0xc0 } }, /* CR4, CR8 */
-	{ 4, { 0xf0, 0x0f, 0x22, 0xc0 } },	 /* LOCK MOV CR0: CR8 */
-	{ 3, { 0x0f, 0x23, 0xf8 } },		 /* MOV DR7 */
-	{ 3, { 0x0f, 0x23, 0xc0 } }, { 3, { 0x0f, 0x21, 0xf0 } }, /* MOV DR0, from DR6 */
-	{ 3, { 0x0f, 0x01, 0xd1 } },		 /* XSETBV */
-	{ 3, { 0x0f, 0x01, 0xd9 } },		 /* VMMCALL */
-	{ 3, { 0x0f, 0x01, 0xc1 } },		 /* VMCALL */
-	{ 3, { 0x0f, 0x01, 0xd8 } },		 /* VMRUN */
-	{ 3, { 0x0f, 0x01, 0xda } }, { 3, { 0x0f, 0x01, 0xdb } }, /* VMLOAD, VMSAVE */
-	{ 3, { 0x0f, 0x01, 0xdc } }, { 3, { 0x0f, 0x01, 0xdd } }, /* STGI, CLGI */
-	{ 3, { 0x0f, 0x01, 0xde } }, { 3, { 0x0f, 0x01, 0xdf } }, /* SKINIT, INVLPGA */
-	{ 2, { 0x0f, 0x08 } }, { 2, { 0x0f, 0x09 } }, /* INVD, WBINVD */
-	{ 3, { 0x0f, 0x01, 0xc8 } }, { 3, { 0x0f, 0x01, 0xc9 } }, /* MONITOR, MWAIT */
-	{ 1, { 0xfb } }, { 1, { 0xfa } }, { 1, { 0x9d } }, { 1, { 0xcf } }, /* STI CLI POPF IRET */
-	{ 2, { 0x8e, 0xd0 } },			 /* MOV SS */
-	{ 1, { 0x17 } },			 /* POP SS */
-	{ 1, { 0xcc } }, { 2, { 0xcd, 0x21 } }, { 1, { 0xf1 } }, /* INT3, INT, ICEBP */
-	{ 2, { 0x0f, 0x0b } },			 /* UD2 */
-	{ 3, { 0x0f, 0x01, 0x10 } }, { 3, { 0x0f, 0x01, 0x18 } }, /* LGDT, LIDT */
-	{ 3, { 0x0f, 0x01, 0x38 } },		 /* INVLPG */
-	{ 3, { 0x0f, 0xae, 0x08 } }, { 3, { 0x0f, 0xae, 0x28 } }, /* FXRSTOR, XRSTOR */
-	{ 3, { 0x0f, 0x00, 0xd8 } }, { 3, { 0x0f, 0x00, 0xd0 } }, /* LTR, LLDT */
-	{ 2, { 0x0f, 0x05 } }, { 2, { 0x0f, 0x34 } }, /* SYSCALL, SYSENTER */
-	{ 2, { 0xf3, 0xaa } }, { 2, { 0xf3, 0xa5 } }, /* REP STOSB, MOVSD */
+	{ 2, { 0x0f, 0x33 } },                               /* RDPMC */
+	{ 2, { 0x0f, 0x31 } },                               /* RDTSC */
+	{ 1, { 0xf4 } },                                     /* HLT */
+	{ 1, { 0xec } },
+	{ 1, { 0xed } },
+	{ 1, { 0xee } },
+	{ 1, { 0xef } }, /* IN, OUT */
+	{ 2, { 0xe4, 0x60 } },
+	{ 2, { 0xf3, 0x6c } },
+	{ 2, { 0xf3, 0x6f } }, /* INS, OUTS */
+	{ 3, { 0x0f, 0x22, 0xc0 } },
+	{ 3, { 0x0f, 0x22, 0xd8 } }, /* MOV CR0, CR3 */
+	{ 3, { 0x0f, 0x22, 0xe0 } },
+	{ 4, { 0x44, 0x0f, 0x22, 0xc0 } }, /* CR4, CR8 */
+	{ 4, { 0xf0, 0x0f, 0x22, 0xc0 } }, /* LOCK MOV CR0: CR8 */
+	{ 3, { 0x0f, 0x23, 0xf8 } },       /* MOV DR7 */
+	{ 3, { 0x0f, 0x23, 0xc0 } },
+	{ 3, { 0x0f, 0x21, 0xf0 } }, /* MOV DR0, from DR6 */
+	{ 3, { 0x0f, 0x01, 0xd1 } }, /* XSETBV */
+	{ 3, { 0x0f, 0x01, 0xd9 } }, /* VMMCALL */
+	{ 3, { 0x0f, 0x01, 0xc1 } }, /* VMCALL */
+	{ 3, { 0x0f, 0x01, 0xd8 } }, /* VMRUN */
+	{ 3, { 0x0f, 0x01, 0xda } },
+	{ 3, { 0x0f, 0x01, 0xdb } }, /* VMLOAD, VMSAVE */
+	{ 3, { 0x0f, 0x01, 0xdc } },
+	{ 3, { 0x0f, 0x01, 0xdd } }, /* STGI, CLGI */
+	{ 3, { 0x0f, 0x01, 0xde } },
+	{ 3, { 0x0f, 0x01, 0xdf } }, /* SKINIT, INVLPGA */
+	{ 2, { 0x0f, 0x08 } },
+	{ 2, { 0x0f, 0x09 } }, /* INVD, WBINVD */
+	{ 3, { 0x0f, 0x01, 0xc8 } },
+	{ 3, { 0x0f, 0x01, 0xc9 } }, /* MONITOR, MWAIT */
+	{ 1, { 0xfb } },
+	{ 1, { 0xfa } },
+	{ 1, { 0x9d } },
+	{ 1, { 0xcf } },       /* STI CLI POPF IRET */
+	{ 2, { 0x8e, 0xd0 } }, /* MOV SS */
+	{ 1, { 0x17 } },       /* POP SS */
+	{ 1, { 0xcc } },
+	{ 2, { 0xcd, 0x21 } },
+	{ 1, { 0xf1 } },       /* INT3, INT, ICEBP */
+	{ 2, { 0x0f, 0x0b } }, /* UD2 */
+	{ 3, { 0x0f, 0x01, 0x10 } },
+	{ 3, { 0x0f, 0x01, 0x18 } }, /* LGDT, LIDT */
+	{ 3, { 0x0f, 0x01, 0x38 } }, /* INVLPG */
+	{ 3, { 0x0f, 0xae, 0x08 } },
+	{ 3, { 0x0f, 0xae, 0x28 } }, /* FXRSTOR, XRSTOR */
+	{ 3, { 0x0f, 0x00, 0xd8 } },
+	{ 3, { 0x0f, 0x00, 0xd0 } }, /* LTR, LLDT */
+	{ 2, { 0x0f, 0x05 } },
+	{ 2, { 0x0f, 0x34 } }, /* SYSCALL, SYSENTER */
+	{ 2, { 0xf3, 0xaa } },
+	{ 2, { 0xf3, 0xa5 } },                   /* REP STOSB, MOVSD */
 	{ 5, { 0xbc, 0x00, 0x7c, 0x00, 0x00 } }, /* MOV ESP */
-	{ 2, { 0xeb, 0xfe } },			 /* JMP to itself */
+	{ 2, { 0xeb, 0xfe } },                   /* JMP to itself */
 };
 
 /* Takes every MOV DR7 out. */
@@ -213,9 +236,16 @@ struct host_state {
 };
 
 static const u32 host_msrs[11] = {
-	MSR_STAR,	      MSR_LSTAR,	     MSR_CSTAR, MSR_SYSCALL_MASK,
-	MSR_FS_BASE,	      MSR_GS_BASE,	     MSR_KERNEL_GS_BASE,
-	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	MSR_STAR,
+	MSR_LSTAR,
+	MSR_CSTAR,
+	MSR_SYSCALL_MASK,
+	MSR_FS_BASE,
+	MSR_GS_BASE,
+	MSR_KERNEL_GS_BASE,
+	MSR_IA32_SYSENTER_CS,
+	MSR_IA32_SYSENTER_ESP,
+	MSR_IA32_SYSENTER_EIP,
 	MSR_IA32_CR_PAT,
 };
 
@@ -248,16 +278,16 @@ static void complain_state(const struct host_state *before, const struct host_st
 
 	for (u32 i = 0; i < sizeof(*before) / sizeof(u64); i++) {
 		if (a[i] != b[i])
-			fuzz_fail("a guest's turn changed word %u of the state: %llx became %llx", i,
-				  b[i], a[i]);
+			fuzz_fail("a guest's turn changed word %u of the state: %llx became %llx",
+				  i, b[i], a[i]);
 	}
 }
 
 static void trace_run_page(const struct mullion_run *run)
 {
 	pr_info("hypercall_fuzz: dirty %#x request %#x inject %d/%u/%u rip %#llx rflags %#llx\n",
-		run->dirty, run->request, run->inject.valid, run->inject.type,
-		run->inject.vector, run->rip, run->rflags);
+		run->dirty, run->request, run->inject.valid, run->inject.type, run->inject.vector,
+		run->rip, run->rflags);
 	pr_info("hypercall_fuzz: cr0 %#llx cr3 %#llx cr4 %#llx efer %#llx cr8 %#llx dr7 %#llx\n",
 		run->cr0, run->cr3, run->cr4, run->efer, run->cr8, run->dr[7]);
 	for (u32 i = 0; i < MULLION_SEGS; i++)

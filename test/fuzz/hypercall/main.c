@@ -57,9 +57,31 @@ u32 random_below(u32 limit)
 u64 random_odd(void)
 {
 	static const u64 edges[] = {
-		0, 1, 2, 3, 63, 64, 65, 127, 128, 129, 511, 512, 513, 1023, 1024, 4095, 4096,
-		MULLION_MAX_GPA - 4096, MULLION_MAX_GPA, MULLION_MAX_GPA - 1, ~0ull, ~0ull << 12,
-		~0ull >> 12, 1ull << 52, (1ull << 52) - 4096,
+		0,
+		1,
+		2,
+		3,
+		63,
+		64,
+		65,
+		127,
+		128,
+		129,
+		511,
+		512,
+		513,
+		1023,
+		1024,
+		4095,
+		4096,
+		MULLION_MAX_GPA - 4096,
+		MULLION_MAX_GPA,
+		MULLION_MAX_GPA - 1,
+		~0ull,
+		~0ull << 12,
+		~0ull >> 12,
+		1ull << 52,
+		(1ull << 52) - 4096,
 	};
 
 	switch (random_below(4)) {
@@ -137,8 +159,8 @@ static void check_end(u64 root_free, u64 root_frames)
 		fuzz_fail("at the end %llu frames are donated, %llu shared, to %u VMs",
 			  info->donated, info->shared, info->vm_count);
 	if (info->root_free != root_free || info->root_frames != root_frames)
-		fuzz_fail("root mode had %llu of %llu frames free, and has %llu of %llu",
-			  root_free, root_frames, info->root_free, info->root_frames);
+		fuzz_fail("root mode had %llu of %llu frames free, and has %llu of %llu", root_free,
+			  root_frames, info->root_free, info->root_frames);
 }
 
 static void fuzz(void)
