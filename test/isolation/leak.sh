@@ -24,7 +24,7 @@ insmod /share/switch.ko turns=$1 || exit 1
 probe=$!
 qemu-system-x86_64 -accel kvm -cpu host -nodefaults -display none -serial stdio -monitor none \
 	-no-reboot -m 64 -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel /share/leak \
-	-append "turns=$(($1 / 4))" </dev/null
+	-append "turns=$(($1 / 10))" </dev/null
 guest=$?
 kill -TERM $probe || exit 1
 wait $probe && [ $guest = 1 ]
