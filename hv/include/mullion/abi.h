@@ -59,11 +59,13 @@ enum mullion_hypercall {
 	MULLION_HC_LOG_READ = 2,
 
 	/* (pfn, count) Donates `count` frames and founds a VM on them.
-	 * -> VM identifier >= 1. At least MULLION_VM_MIN_PAGES frames. */
+	 * -> VM identifier >= 1. At least MULLION_VM_MIN_PAGES frames.
+	 * -MULLION_EAGAIN while a processor may still have translations of the frames:
+	 * bring every processor through root mode (any hypercall does) and call again. */
 	MULLION_HC_VM_CREATE = 3,
 
 	/* (vm, pfn, count) Donates `count` more frames to the VM's pool, from
-	 * which its vCPUs and nested tables are made. -> 0. */
+	 * which its vCPUs and nested tables are made. -> 0, or -MULLION_EAGAIN as above. */
 	MULLION_HC_VM_DONATE = 4,
 
 	/* (vm) Ends the VM: no vCPU runs again and every guest mapping goes.
