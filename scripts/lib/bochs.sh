@@ -4,8 +4,8 @@
 # The machine with VT-x: Bochs, an emulator of the processor, from Debian's packages. It
 # runs 10 to 60 million instructions a second and boots from a CD. Needs common.sh.
 
-# Models of processors: VT-x without and with APICv, and one with AMD-V.
-BOCHS_MODELS="corei7_haswell_4770 corei7_skylake_x zambezi"
+# Models of processors: corei7_haswell_4770 and corei7_skylake_x, VT-x without and with
+# APICv, and zambezi with AMD-V.
 
 # bochs_prepare : what Bochs needs; vgabios because its package only recommends it.
 bochs_prepare() { need_packages bochs bochs-term bochsbios vgabios util-linux; }

@@ -16,6 +16,7 @@ dmesg -n 1
 # Linux lets root map through /dev/mem what is reserved; that is where root mode is. The
 # process that touches it dies of it, and nothing else. What firmware reserves may be read.
 refused=0
+# shellcheck disable=SC2013 # addresses are words
 for range in $(sed -n 's/^\([0-9a-f]*\)-[0-9a-f]* : Reserved$/\1/p' /proc/iomem); do
 	address=$((0x$range))
 	# Root mode's begin on a page, above 1 MiB, and below the devices.
