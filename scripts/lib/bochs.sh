@@ -10,16 +10,16 @@
 # bochs_prepare : what Bochs needs; vgabios because its package only recommends it.
 bochs_prepare() { need_packages bochs bochs-term bochsbios vgabios util-linux; }
 
-# bochs_megabytes SIZE : 2G and 2048M as 2048, the most that this Bochs can have.
+# bochs_megabytes SIZE : 2G and 2048M as 2048.
 bochs_megabytes() {
-	local size=${1%[MG]}
-	if [[ $1 = *G ]]; then size=$((size * 1024)); fi
-	[ "$size" -le 2048 ] || die "--mem $1: Bochs has 2G at the most"
-	echo "$size"
+	if [[ $1 = *G ]]; then echo $((${1%G} * 1024)); else echo "${1%M}"; fi
 }
 
-# bochs_configure DIR MODEL SMP MEGABYTES ISO : DIR/bochsrc. The first serial port goes to
-# DIR/console, the second to DIR/answer; the screen's last state is in DIR/screen.
+# bochs_configure DIR MODEL SMP MEGABYTES ISO : DIR/bochsrc. MODEL: corei7_haswell_4770 has
+# VT-x without APICv, corei7_skylake_x with it, zambezi has AMD-V. ISO: image/iso's, with the
+# GRUB command "set gfxpayload=text", for this display library has text mode only. The first
+# serial port goes to DIR/console, the second to DIR/answer, what was drawn on the screen to
+# DIR/screen.
 bochs_configure() {
 	local dir=$1 model=$2 smp=$3 memory=$4 iso=$5
 	mkdir -p "$dir"
@@ -68,5 +68,6 @@ bochs_run() {
 # bochs_screen DIR : the text of the screen when Bochs ended.
 bochs_screen() {
 	# What the terminal was told, without the sequences that move its cursor.
-	sed 's/\x1b[[(][0-9;?]*[a-zA-Z]/\n/g' "$1/screen" | tr -d '\r' | grep -v '^ *$' | tail -n 25
+	sed 's/\x1b[[(][0-9;?]*[a-zA-Z]/\n/g' "$1/screen" | tr -d '\r' |
+		grep -v -e '^ *$' -e '^Script ' | tail -n 25
 }
