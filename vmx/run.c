@@ -253,7 +253,7 @@ void vmx_run(struct vcpu *v, struct vm_exit *x)
 	*x = (struct vm_exit){ .kind = EXIT_NMI };
 	if (cpu->latched && !v->is_service)
 		return;
-	if (vmx_features.flush_l1d && !v->is_service && cpu->loaded != v)
+	if (vmx_features.flush_l1d && !v->is_service && v->turn_exits == 0)
 		wrmsr(MSR_FLUSH_CMD, 1);
 	vmx_load(v);
 	flush(cpu, v);
