@@ -57,7 +57,7 @@ static int64_t get_info(uint64_t page, uint64_t first)
 	info->processors = cpu_count;
 	info->ram_frames = frame_totals.ram;
 	info->root_frames = frame_totals.root;
-	info->root_free = service_vm.nested.pool->count;
+	info->root_free = service_free_tables();
 	info->donated = frame_totals.donated;
 	info->shared = frame_totals.shares;
 	info->image_start = (uint64_t)image_start;

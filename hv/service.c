@@ -59,23 +59,25 @@ int64_t service_unlink(uint64_t pfn, uint64_t count)
 	return vm_flushed(&service_vm) ? 0 : -MULLION_EAGAIN;
 }
 
-/* Replaces a level-1 table that maps all of its 2 MiB by one leaf. */
-static void join(uint64_t address)
+/* Replaces the table below `level` by one leaf, if it maps all that the leaf would. */
+static bool join(uint64_t address, int level)
 {
-	uint64_t *parent = pt_make(&service_vm.nested, address, 2);
+	uint64_t *parent = pt_make(&service_vm.nested, address, level);
 	const uint64_t *table;
 
-	if (!leaf_fits(address, 2) || !parent || !pt_present(&service_vm.nested, *parent) ||
-	    pt_is_leaf(*parent, 2))
-		return;
+	if (!parent || !pt_present(&service_vm.nested, *parent) || pt_is_leaf(*parent, level))
+		return false;
 	table = phys_to_virt(*parent & PT_ADDRESS);
 	for (unsigned int i = 0; i < PT_ENTRIES; i++) {
-		if (!pt_present(&service_vm.nested, table[i]))
-			return;
+		if (!pt_present(&service_vm.nested, table[i]) || !pt_is_leaf(table[i], level - 1))
+			return false;
 	}
-	pt_write(parent, identity_leaf(address, 2));
+	if (!leaf_fits(address, level))
+		return false;
+	pt_write(parent, identity_leaf(address, level));
 	__atomic_add_fetch(&service_vm.tlb_generation, 1, __ATOMIC_SEQ_CST);
 	pool_put(&limbo, hpa(virt_to_phys(table)));
+	return true;
 }
 
 void service_link(uint64_t pfn, uint64_t count)
@@ -89,8 +91,14 @@ void service_link(uint64_t pfn, uint64_t count)
 		pt_write(entry, identity_leaf(at, 1));
 	}
 	for (uint64_t at = align_down(start, pt_span(2)); at < end; at += pt_span(2))
-		join(at);
+		if (join(at, 2) && service_vm.nested.largest_leaf >= 3)
+			join(at, 3);
 	recycle_tables();
+}
+
+uint64_t service_free_tables(void)
+{
+	return service_vm.nested.pool->count + limbo.count;
 }
 
 static bool fill(uint64_t address, bool write)

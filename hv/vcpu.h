@@ -88,7 +88,6 @@ enum exit_kind {
 	EXIT_NMI_WINDOW,
 	EXIT_SHUTDOWN,
 	EXIT_INIT,	   /* an INIT signal */
-	EXIT_SIPI,	   /* VT-x: vector */
 	EXIT_REFUSED,	   /* entry failed: the state is invalid */
 	EXIT_RETRY,	   /* dealt with by the vendor, or nothing to do */
 	EXIT_UNKNOWN,
@@ -123,9 +122,6 @@ struct vm_exit {
 			uint8_t number;	/* 0, 4 or 8 */
 			uint8_t gpr;	/* enum mullion_gpr; 0xff: unknown, decode the bytes */
 		} cr;
-		struct {
-			uint8_t vector;
-		} sipi;
 	};
 };
 

@@ -289,7 +289,7 @@ static int64_t weaken(struct vm *vm, uint64_t gpa, uint64_t count, enum leaf_act
 	return (int64_t)done;
 }
 
-int64_t vm_unmap(uint64_t id, uint64_t gpa, uint64_t count)
+static int64_t weaken_by_id(uint64_t id, uint64_t gpa, uint64_t count, enum leaf_action action)
 {
 	struct vm *vm = vm_get(id);
 
@@ -297,18 +297,17 @@ int64_t vm_unmap(uint64_t id, uint64_t gpa, uint64_t count)
 		return -MULLION_ENOENT;
 	if (!range_valid(gpa, count))
 		return -MULLION_EINVAL;
-	return weaken(vm, gpa, count, LEAF_UNLINK);
+	return weaken(vm, gpa, count, action);
+}
+
+int64_t vm_unmap(uint64_t id, uint64_t gpa, uint64_t count)
+{
+	return weaken_by_id(id, gpa, count, LEAF_UNLINK);
 }
 
 int64_t vm_protect(uint64_t id, uint64_t gpa, uint64_t count)
 {
-	struct vm *vm = vm_get(id);
-
-	if (!vm)
-		return -MULLION_ENOENT;
-	if (!range_valid(gpa, count))
-		return -MULLION_EINVAL;
-	return weaken(vm, gpa, count, LEAF_PROTECT);
+	return weaken_by_id(id, gpa, count, LEAF_PROTECT);
 }
 
 /* ---- The end ---- */

@@ -82,6 +82,9 @@ int64_t service_unlink(uint64_t pfn, uint64_t count);
 /* Makes frames that are SERVICE again visible, and joins tables that became whole. */
 void service_link(uint64_t pfn, uint64_t count);
 
+/* Frames for tables that are free, or will be once every processor has forgotten them. */
+uint64_t service_free_tables(void);
+
 /* A nested fault of the service domain: maps what is its own, in pages as large as possible.
  * False if `gpa` is none of its, or may not be written. Takes memory_lock. */
 bool service_fault(gpa_t gpa, bool write);
