@@ -5,7 +5,7 @@ start gtk -m 1024 -kernel /share/installer-gtk.linux -initrd /share/installer-gt
 	-append "vga=788 quiet"
 mostly_white() {
 	screenshot gtk first
-	sleep 1
+	sleep 4
 	bytes=$(wc -c </share/out/gtk-first.ppm) || return 1
 	others=$(tr -d '\377' </share/out/gtk-first.ppm | wc -c)
 	[ "$bytes" -gt 1000000 ] && [ $((2 * others)) -lt "$bytes" ]

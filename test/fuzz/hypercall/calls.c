@@ -470,23 +470,28 @@ static const struct step {
 } steps[] = {
 	{ create, 10 },     { donate, 10 },   { destroy_some, 2 }, { reclaim_some, 20 },
 	{ map, 20 },        { unmap, 15 },    { protect, 8 },      { furnish, 6 },
-	{ vcpu_create, 8 }, { vcpu_run, 30 }, { vcpu_state, 10 },  { vcpu_cpuid, 4 },
+	{ vcpu_create, 8 }, { vcpu_run }, { vcpu_state, 10 },  { vcpu_cpuid, 4 },
 	{ report, 6 },      { no_call, 3 },   { peek, 2 },
 };
+
+static u32 weight_of(const struct step *step)
+{
+	return step->make == vcpu_run ? fuzz_runs : step->weight;
+}
 
 void fuzz_step(void)
 {
 	u32 sum = 0, choice;
 
 	for (u32 i = 0; i < ARRAY_SIZE(steps); i++)
-		sum += steps[i].weight;
+		sum += weight_of(&steps[i]);
 	choice = random_below(sum);
 	for (u32 i = 0;; i++) {
-		if (choice < steps[i].weight) {
+		if (choice < weight_of(&steps[i])) {
 			steps[i].make();
 			return;
 		}
-		choice -= steps[i].weight;
+		choice -= weight_of(&steps[i]);
 	}
 }
 

@@ -42,6 +42,7 @@ extern struct fuzz_totals totals;
 			       ##__VA_ARGS__);                                                     \
 	} while (0)
 
+extern uint fuzz_runs;
 extern bool fuzz_trace, fuzz_breakpoints;
 
 /* One hypercall, counted; complains if registers change. */

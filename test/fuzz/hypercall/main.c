@@ -22,6 +22,10 @@ MODULE_PARM_DESC(calls, "hypercalls to make");
 static ulong seconds;
 module_param(seconds, ulong, 0444);
 MODULE_PARM_DESC(seconds, "time after which to stop (default: no limit)");
+uint fuzz_runs = 30;
+module_param_named(runs, fuzz_runs, uint, 0444);
+MODULE_PARM_DESC(runs, "weight of VCPU_RUN among the calls, the others' sum being 124: a guest that "
+		       "loops takes the time of thousands of other calls");
 bool fuzz_trace;
 module_param_named(trace, fuzz_trace, bool, 0444);
 MODULE_PARM_DESC(trace, "print each call before it is made");

@@ -4,9 +4,10 @@
 # run.sh [PARAMETER=VALUE...] : boots Mullion and makes random hypercalls from the service
 # domain; fails if root mode does what it must not. Parameters, as of the module:
 #   seed=N calls=N seconds=N   where to start and when to stop (default: seed 1, a minute)
+#   runs=N                     how often VCPU_RUN, by weight (default: 30; 1 is 5 times faster)
 #   trace=1                    print each call before it is made
 #   breakpoints=1              let guests arm breakpoints (not on QEMU's software processor)
-# Ten million calls: run.sh calls=10000000 seconds=0
+# Ten million calls: run.sh calls=10000000 seconds=0 runs=1
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/../../../scripts/lib/common.sh"
