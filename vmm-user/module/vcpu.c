@@ -143,6 +143,8 @@ static long vcpu_ioctl_misc(struct mullion_vcpu *v, unsigned int cmd, void __use
 		return SET(struct kvm_x86_mce, vcpu_inject_mce);
 	case KVM_KVMCLOCK_CTRL:
 		return vcpu_clock_stopped(v);
+	case KVM_SET_VAPIC_ADDR: /* goes with an APIC in the kernel only */
+		return -EINVAL;
 	case KVM_TPR_ACCESS_REPORTING: {
 		struct kvm_tpr_access_ctl control;
 
