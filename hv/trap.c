@@ -62,10 +62,14 @@ static bool latch(const struct trap_frame *frame)
 
 void trap_handle(struct trap_frame *frame)
 {
+	static bool reporting;
 	bool latched = latch(frame), fixed = fix_up(frame);
 
 	if (latched || fixed)
 		return;
+	/* An exception while one is being reported: nothing can be relied on any more. */
+	if (__atomic_exchange_n(&reporting, true, __ATOMIC_RELAXED))
+		machine_reset();
 	pr_err("exception %lu error %lx in root mode at %lx cr2 %lx rflags %lx", frame->vector,
 	       frame->error, frame->rip, read_cr2(), frame->rflags);
 	pr_err("rax %016lx rbx %016lx rcx %016lx rdx %016lx", frame->rax, frame->rbx, frame->rcx,
