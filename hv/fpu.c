@@ -59,7 +59,7 @@ void fpu_init(struct vcpu *v)
 
 void fpu_switch(struct vcpu *from, struct vcpu *to)
 {
-	uint64_t mask = cpu_features.guest_xcr0, now;
+	uint64_t mask = cpu_features.guest_xcr0, now = 0;
 
 	if (cpu_features.xsave) {
 		/* All components that either side can reach are switched, whatever
@@ -67,14 +67,11 @@ void fpu_switch(struct vcpu *from, struct vcpu *to)
 		from->xcr0 = now = xgetbv0();
 		if ((now & mask) != mask)
 			xsetbv0(now |= mask);
-		save(from->fpu);
-		restore(to->fpu);
-		if (to->xcr0 != now)
-			xsetbv0(to->xcr0);
-	} else {
-		save(from->fpu);
-		restore(to->fpu);
 	}
+	save(from->fpu);
+	restore(to->fpu);
+	if (cpu_features.xsave && to->xcr0 != now)
+		xsetbv0(to->xcr0);
 }
 
 void fpu_get(const struct vcpu *v, uint8_t *image)
