@@ -9,7 +9,6 @@
 
 struct fuzz_vm vms[FUZZ_VMS];
 
-#define GUEST_MEMORY (8ull << 20)
 #define CREATE_MOST 24
 
 long fuzz_call(u64 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
@@ -273,6 +272,8 @@ static void map(void)
 		r.pfn = random_below(1 << 20);
 		flags &= ~(u64)MULLION_MAP_WRITE;
 	}
+	if (!fuzz_wild)
+		flags &= ~(u64)MULLION_MAP_EXEC;
 	fuzz_call(MULLION_HC_VM_MAP, some_vm(), gpa,
 		  (r.pfn << PAGE_SHIFT) + (one_in(30) ? random_below(4096) : 0),
 		  one_in(30) ? random_odd() : r.count, flags);
@@ -288,21 +289,27 @@ static void protect(void)
 	fuzz_call(MULLION_HC_VM_PROTECT, some_vm(), some_gpa(), some_count(), 0, 0);
 }
 
-/* Low memory with code in it, so that guests have something to do. */
+static void map_code(u64 id, u64 gpa)
+{
+	u64 flags, pfn = guest_code_page(&flags);
+
+	if (pfn)
+		fuzz_call(MULLION_HC_VM_MAP, id, gpa, pfn << PAGE_SHIFT, 1, flags);
+}
+
+/* Low memory with code in it and page tables, so that guests have something to do. */
 static void furnish(void)
 {
 	struct fuzz_vm *vm = vm_any();
 	u32 pages = 1 + random_below(16);
 
-	for (u32 i = 0; vm && i < pages; i++) {
-		u64 pfn = arena_own_page();
-
-		if (!pfn)
-			return;
-		guest_fill_code(arena_address(pfn));
-		fuzz_call(MULLION_HC_VM_MAP, vm->id, i << PAGE_SHIFT, pfn << PAGE_SHIFT, 1,
-			  MULLION_MAP_WRITE | MULLION_MAP_EXEC);
-	}
+	if (!vm)
+		return;
+	for (u32 i = 0; i < pages; i++)
+		map_code(vm->id, i << PAGE_SHIFT);
+	for (u32 i = 0; i < 2; i++)
+		fuzz_call(MULLION_HC_VM_MAP, vm->id, GUEST_TABLES + i * PAGE_SIZE,
+			  guest_table_page(i) << PAGE_SHIFT, 1, MULLION_MAP_WRITE);
 }
 
 /* ---- vCPUs ---- */
@@ -352,13 +359,16 @@ static void answer(u64 id, struct mullion_run *run)
 		run->dirty |= MULLION_GROUP_RIP;
 		break;
 	case MULLION_EXIT_MEMORY:
-		pfn = arena_own_page();
-		if (!pfn || e.memory.access & MULLION_ACCESS_PRESENT)
+		if (e.memory.access & MULLION_ACCESS_PRESENT)
 			break;
-		if (e.memory.access & MULLION_ACCESS_FETCH)
-			guest_fill_code(arena_address(pfn));
-		fuzz_call(MULLION_HC_VM_MAP, id, e.memory.gpa & PAGE_MASK, pfn << PAGE_SHIFT, 1,
-			  MULLION_MAP_WRITE | MULLION_MAP_EXEC);
+		if (e.memory.access & MULLION_ACCESS_FETCH) {
+			map_code(id, e.memory.gpa & PAGE_MASK);
+			break;
+		}
+		pfn = arena_own_page();
+		if (pfn)
+			fuzz_call(MULLION_HC_VM_MAP, id, e.memory.gpa & PAGE_MASK,
+				  pfn << PAGE_SHIFT, 1, MULLION_MAP_WRITE);
 		break;
 	case MULLION_EXIT_IRQ_WINDOW:
 		run->inject = (struct mullion_event){ .valid = 1, .vector = random_u64() };
@@ -370,7 +380,7 @@ static void answer(u64 id, struct mullion_run *run)
 		break;
 	case MULLION_EXIT_SHUTDOWN:
 	case MULLION_EXIT_FAIL_ENTRY:
-		guest_fill_run_page(run);
+		guest_prepare_run(run);
 		break;
 	}
 	if (e.pending.valid && !one_in(4))
@@ -386,7 +396,7 @@ static void vcpu_run(void)
 	some_vcpu(&id, &index);
 	run = run_page(id, index);
 	if (run)
-		guest_fill_run_page(run);
+		guest_prepare_run(run);
 	while (turns--) {
 		if (guest_run(id, index, run))
 			break;

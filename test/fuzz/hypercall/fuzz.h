@@ -43,7 +43,7 @@ extern struct fuzz_totals totals;
 	} while (0)
 
 extern uint fuzz_runs;
-extern bool fuzz_trace, fuzz_breakpoints;
+extern bool fuzz_trace, fuzz_wild;
 
 /* One hypercall, counted; complains if registers change. */
 long fuzz_call(u64 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
@@ -117,10 +117,29 @@ void fuzz_exhaust_identifiers(void);
 
 /* ---- Guests ---- */
 
-/* Fills a page with instructions of the kinds that exit, and with noise. */
-void guest_fill_code(void *page);
+/*
+ * Wild guests run in random states and execute anything. QEMU 7.2's software processor does
+ * not survive that: it dies of a busy TSS in 32-bit mode, of breakpoints that another vCPU
+ * left armed, and of a host's CR0 that it does not restore (docs/figures.md). Tame guests
+ * begin each run in a sound state and execute only pages of code_pool, which nobody writes.
+ */
+
+#define GUEST_MEMORY (8ull << 20)
+/* Where a tame guest's page tables are in its memory: two pages, mapping the first GiB. */
+#define GUEST_TABLES (GUEST_MEMORY - 2 * PAGE_SIZE)
+
+/* Makes the pages that tame guests execute. -> 0 or -ENOMEM. */
+int guest_make_pool(void);
+void guest_free_pool(void);
+/* A page with code for a guest to execute, or 0; flags: those to map it with. */
+u64 guest_code_page(u64 *flags);
+/* Page table number 0 or 1 of tame guests. */
+u64 guest_table_page(u32 number);
+
 /* Puts something into a run page, from sound states to noise. */
 void guest_fill_run_page(struct mullion_run *run);
+/* Puts into it what the next run is to begin with. */
+void guest_prepare_run(struct mullion_run *run);
 /* Fills a page with a CPUID table. -> rows. */
 u32 guest_fill_cpuid(void *page);
 /* VCPU_RUN; checks that the service domain's own registers survive. -> what it returned. */

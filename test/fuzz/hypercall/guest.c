@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the fuzzer's guests are made of, and running them. */
+#include <linux/gfp.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -18,7 +19,7 @@ struct snippet {
 	u8 bytes[10];
 };
 
-/* Instructions that exit or come near it; ?? of operands is filled at random. */
+/* Instructions that exit or come near it; operands are what stands in the registers. */
 static const struct snippet snippets[] = {
 	{ 2, { 0x0f, 0xa2 } }, /* CPUID */
 	{ 3, { 0x66, 0x0f, 0xa2 } },
@@ -32,77 +33,76 @@ static const struct snippet snippets[] = {
 	{ 2, { 0x0f, 0x33 } },                               /* RDPMC */
 	{ 2, { 0x0f, 0x31 } },                               /* RDTSC */
 	{ 1, { 0xf4 } },                                     /* HLT */
-	{ 1, { 0xec } },
+	{ 1, { 0xec } },                                     /* IN, OUT */
 	{ 1, { 0xed } },
 	{ 1, { 0xee } },
-	{ 1, { 0xef } }, /* IN, OUT */
+	{ 1, { 0xef } },
 	{ 2, { 0xe4, 0x60 } },
-	{ 2, { 0xf3, 0x6c } },
-	{ 2, { 0xf3, 0x6f } }, /* INS, OUTS */
-	{ 3, { 0x0f, 0x22, 0xc0 } },
-	{ 3, { 0x0f, 0x22, 0xd8 } }, /* MOV CR0, CR3 */
-	{ 3, { 0x0f, 0x22, 0xe0 } },
-	{ 4, { 0x44, 0x0f, 0x22, 0xc0 } }, /* CR4, CR8 */
+	{ 2, { 0xf3, 0x6c } }, /* INS, OUTS */
+	{ 2, { 0xf3, 0x6f } },
+	{ 3, { 0x0f, 0x22, 0xc0 } }, /* MOV CR0, CR3, CR8 */
+	{ 3, { 0x0f, 0x22, 0xd8 } },
+	{ 4, { 0x44, 0x0f, 0x22, 0xc0 } },
 	{ 4, { 0xf0, 0x0f, 0x22, 0xc0 } }, /* LOCK MOV CR0: CR8 */
-	{ 3, { 0x0f, 0x23, 0xf8 } },       /* MOV DR7 */
-	{ 3, { 0x0f, 0x23, 0xc0 } },
-	{ 3, { 0x0f, 0x21, 0xf0 } }, /* MOV DR0, from DR6 */
+	{ 3, { 0x0f, 0x23, 0xc0 } },       /* MOV DR0, from DR6 */
+	{ 3, { 0x0f, 0x21, 0xf0 } },
 	{ 3, { 0x0f, 0x01, 0xd1 } }, /* XSETBV */
 	{ 3, { 0x0f, 0x01, 0xd9 } }, /* VMMCALL */
 	{ 3, { 0x0f, 0x01, 0xc1 } }, /* VMCALL */
 	{ 3, { 0x0f, 0x01, 0xd8 } }, /* VMRUN */
-	{ 3, { 0x0f, 0x01, 0xda } },
-	{ 3, { 0x0f, 0x01, 0xdb } }, /* VMLOAD, VMSAVE */
-	{ 3, { 0x0f, 0x01, 0xdc } },
-	{ 3, { 0x0f, 0x01, 0xdd } }, /* STGI, CLGI */
-	{ 3, { 0x0f, 0x01, 0xde } },
-	{ 3, { 0x0f, 0x01, 0xdf } }, /* SKINIT, INVLPGA */
-	{ 2, { 0x0f, 0x08 } },
-	{ 2, { 0x0f, 0x09 } }, /* INVD, WBINVD */
-	{ 3, { 0x0f, 0x01, 0xc8 } },
-	{ 3, { 0x0f, 0x01, 0xc9 } }, /* MONITOR, MWAIT */
-	{ 1, { 0xfb } },
+	{ 3, { 0x0f, 0x01, 0xda } }, /* VMLOAD, VMSAVE */
+	{ 3, { 0x0f, 0x01, 0xdb } },
+	{ 3, { 0x0f, 0x01, 0xdc } }, /* STGI, CLGI */
+	{ 3, { 0x0f, 0x01, 0xdd } },
+	{ 3, { 0x0f, 0x01, 0xde } }, /* SKINIT, INVLPGA */
+	{ 3, { 0x0f, 0x01, 0xdf } },
+	{ 2, { 0x0f, 0x08 } }, /* INVD, WBINVD */
+	{ 2, { 0x0f, 0x09 } },
+	{ 3, { 0x0f, 0x01, 0xc8 } }, /* MONITOR, MWAIT */
+	{ 3, { 0x0f, 0x01, 0xc9 } },
+	{ 1, { 0xfb } }, /* STI, CLI, POPF, IRET */
 	{ 1, { 0xfa } },
 	{ 1, { 0x9d } },
-	{ 1, { 0xcf } },       /* STI CLI POPF IRET */
-	{ 2, { 0x8e, 0xd0 } }, /* MOV SS */
-	{ 1, { 0x17 } },       /* POP SS */
-	{ 1, { 0xcc } },
+	{ 1, { 0xcf } },
+	{ 2, { 0x8e, 0xd0 } }, /* MOV SS, POP SS */
+	{ 1, { 0x17 } },
+	{ 1, { 0xcc } }, /* INT3, INT, ICEBP */
 	{ 2, { 0xcd, 0x21 } },
-	{ 1, { 0xf1 } },       /* INT3, INT, ICEBP */
-	{ 2, { 0x0f, 0x0b } }, /* UD2 */
-	{ 3, { 0x0f, 0x01, 0x10 } },
-	{ 3, { 0x0f, 0x01, 0x18 } }, /* LGDT, LIDT */
+	{ 1, { 0xf1 } },
+	{ 2, { 0x0f, 0x0b } },       /* UD2 */
 	{ 3, { 0x0f, 0x01, 0x38 } }, /* INVLPG */
-	{ 3, { 0x0f, 0xae, 0x08 } },
-	{ 3, { 0x0f, 0xae, 0x28 } }, /* FXRSTOR, XRSTOR */
-	{ 3, { 0x0f, 0x00, 0xd8 } },
-	{ 3, { 0x0f, 0x00, 0xd0 } }, /* LTR, LLDT */
-	{ 2, { 0x0f, 0x05 } },
-	{ 2, { 0x0f, 0x34 } }, /* SYSCALL, SYSENTER */
-	{ 2, { 0xf3, 0xaa } },
-	{ 2, { 0xf3, 0xa5 } },                   /* REP STOSB, MOVSD */
+	{ 3, { 0x0f, 0xae, 0x08 } }, /* FXRSTOR, XRSTOR */
+	{ 3, { 0x0f, 0xae, 0x28 } },
+	{ 3, { 0x0f, 0x00, 0xd8 } }, /* LTR, LLDT */
+	{ 3, { 0x0f, 0x00, 0xd0 } },
+	{ 2, { 0x0f, 0x05 } }, /* SYSCALL, SYSENTER */
+	{ 2, { 0x0f, 0x34 } },
+	{ 2, { 0xf3, 0xaa } }, /* REP STOSB, MOVSD */
+	{ 2, { 0xf3, 0xa5 } },
 	{ 5, { 0xbc, 0x00, 0x7c, 0x00, 0x00 } }, /* MOV ESP */
 	{ 2, { 0xeb, 0xfe } },                   /* JMP to itself */
+	{ 3, { 0x0f, 0x22, 0xe0 } },             /* wild from here: MOV CR4 */
+	{ 3, { 0x0f, 0x23, 0xf8 } },             /* MOV DR7 */
+	{ 3, { 0x0f, 0x01, 0x10 } },             /* LGDT, LIDT */
+	{ 3, { 0x0f, 0x01, 0x18 } },
 };
+#define WILD_SNIPPETS 4
 
-/* Takes every MOV DR7 out. */
-static void disarm(u8 *code)
-{
-	for (u32 i = 0; i < PAGE_SIZE - 2; i++) {
-		if (code[i] == 0x0f && code[i + 1] == 0x23 && (code[i + 2] & 0x38) == 0x38)
-			code[i + 1] = 0x21;
-	}
-}
+/* What tame guests have in registers: CR0, EFER, ports, addresses; no bytes among them that
+ * make a wild instruction of a jump into their middle. */
+static const u32 values[] = { 0, 1, 0x11, 0x80000011, 0x100, 0x900, 0x60, 0x3f8, 0x1000, 0x3000 };
 
-void guest_fill_code(void *page)
+static void fill_code(void *page)
 {
+	u32 kinds = ARRAY_SIZE(snippets) - (fuzz_wild ? 0 : WILD_SNIPPETS);
 	u8 *code = page;
 	u32 at = 0;
 
-	random_fill(code, PAGE_SIZE);
+	memset(code, 0x90, PAGE_SIZE);
+	if (fuzz_wild)
+		random_fill(code, PAGE_SIZE);
 	while (at < PAGE_SIZE - 64) {
-		const struct snippet *s = &snippets[random_below(ARRAY_SIZE(snippets))];
+		const struct snippet *s = &snippets[random_below(kinds)];
 
 		/* The endless loop ends by an interrupt only: seldom. */
 		if (s->bytes[0] == 0xeb && !one_in(50))
@@ -112,13 +112,78 @@ void guest_fill_code(void *page)
 		/* Registers for the next one, or noise. */
 		if (one_in(2)) {
 			code[at] = 0xb8 + random_below(8); /* MOV r, imm */
+			if (!fuzz_wild)
+				memcpy(code + at + 1, &values[random_below(ARRAY_SIZE(values))], 4);
 			at += 5;
 		} else if (one_in(6)) {
 			at += random_below(8);
 		}
 	}
-	if (!fuzz_breakpoints)
-		disarm(code);
+}
+
+/* ---- Pages ---- */
+
+#define POOL_CODE 32
+#define POOL_TABLES 2
+
+static u64 code_pool[POOL_CODE], table_pool[POOL_TABLES];
+
+static u64 pool_page(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+
+	return page ? page_to_pfn(page) : 0;
+}
+
+int guest_make_pool(void)
+{
+	for (u32 i = 0; i < POOL_TABLES; i++) {
+		table_pool[i] = pool_page();
+		if (!table_pool[i])
+			return -ENOMEM;
+	}
+	*(u64 *)arena_address(table_pool[0]) = (GUEST_TABLES + PAGE_SIZE) | _PAGE_TABLE_NOENC;
+	*(u64 *)arena_address(table_pool[1]) = _PAGE_TABLE_NOENC | _PAGE_PSE;
+	for (u32 i = 0; i < POOL_CODE; i++) {
+		code_pool[i] = pool_page();
+		if (!code_pool[i])
+			return -ENOMEM;
+		fill_code(arena_address(code_pool[i]));
+	}
+	return 0;
+}
+
+static void free_pages_of(const u64 *pool, u32 count)
+{
+	for (u32 i = 0; i < count; i++) {
+		if (pool[i])
+			__free_page(pfn_to_page(pool[i]));
+	}
+}
+
+void guest_free_pool(void)
+{
+	free_pages_of(code_pool, POOL_CODE);
+	free_pages_of(table_pool, POOL_TABLES);
+}
+
+u64 guest_code_page(u64 *flags)
+{
+	u64 pfn;
+
+	*flags = MULLION_MAP_EXEC;
+	if (!fuzz_wild)
+		return code_pool[random_below(POOL_CODE)];
+	*flags |= MULLION_MAP_WRITE;
+	pfn = arena_own_page();
+	if (pfn)
+		fill_code(arena_address(pfn));
+	return pfn;
+}
+
+u64 guest_table_page(u32 number)
+{
+	return table_pool[number];
 }
 
 u32 guest_fill_cpuid(void *page)
@@ -152,8 +217,9 @@ static void set_segments(struct mullion_run *run, u16 code, u16 data)
 	run->seg[MULLION_TR].limit = 0x67;
 }
 
-/* A state that the processor accepts: real mode, protected mode, or long mode with
- * whatever page tables stand at CR3. */
+/* A state that the processor accepts: real mode, protected mode, or long mode. Outside real
+ * mode no descriptor is within the limits, so that a tame guest's first event ends its run,
+ * and its paging is that of the page tables at GUEST_TABLES. */
 static void fill_sound(struct mullion_run *run)
 {
 	u32 mode = random_below(3);
@@ -164,7 +230,7 @@ static void fill_sound(struct mullion_run *run)
 	run->rip = random_below(one_in(4) ? 1 << 22 : 1 << 12);
 	run->rflags = 2 | (random_u64() & 0x244dd5);
 	run->cr0 = X86_CR0_ET | (mode ? X86_CR0_PE : 0) | (mode == 2 ? X86_CR0_PG : 0);
-	run->cr3 = random_below(1 << 10) << PAGE_SHIFT;
+	run->cr3 = fuzz_wild ? random_below(1 << 10) << PAGE_SHIFT : GUEST_TABLES;
 	run->cr4 = X86_CR4_PAE;
 	run->efer = mode == 2 ? EFER_LME | EFER_LMA : 0;
 	run->xcr0 = one_in(2) ? 1 : 7;
@@ -173,7 +239,8 @@ static void fill_sound(struct mullion_run *run)
 	run->msr.pat = 0x0007040600070406;
 	set_segments(run, mode == 0 ? 0x9b : mode == 1 ? 0xc9b : 0xa9b, mode ? 0xc93 : 0x93);
 	run->gdtr.base = run->idtr.base = random_below(1 << 20);
-	run->gdtr.limit = run->idtr.limit = 0xffff;
+	run->gdtr.limit = fuzz_wild ? 0xffff : 0;
+	run->idtr.limit = fuzz_wild || !mode ? 0xffff : 0;
 	run->dirty = MULLION_GROUPS & ~MULLION_GROUP_FPU;
 }
 
@@ -186,7 +253,8 @@ static void flip_some(struct mullion_run *run)
 		bytes[random_below(size)] ^= 1u << random_below(8);
 }
 
-void guest_fill_run_page(struct mullion_run *run)
+/* As random as the processor bears. */
+static void fill_wild(struct mullion_run *run)
 {
 	switch (random_below(8)) {
 	case 0:
@@ -208,6 +276,10 @@ void guest_fill_run_page(struct mullion_run *run)
 	default:
 		break; /* goes on from where it was */
 	}
+}
+
+static void fill_control(struct mullion_run *run)
+{
 	if (one_in(4))
 		run->request = random_u64();
 	else if (one_in(4))
@@ -220,12 +292,23 @@ void guest_fill_run_page(struct mullion_run *run)
 	}
 	if (one_in(4))
 		run->wanted = random_u64();
-	if (!fuzz_breakpoints)
-		run->dr[7] &= ~0xffull;
-	/* QEMU 7.2's software processor does not give the host its CR0 back after a guest with
-	 * LME and without PAE (docs/figures.md). */
-	if (!(run->cr4 & X86_CR4_PAE))
-		run->efer &= ~(u64)EFER_LME;
+}
+
+void guest_fill_run_page(struct mullion_run *run)
+{
+	fill_wild(run);
+	fill_control(run);
+}
+
+void guest_prepare_run(struct mullion_run *run)
+{
+	if (fuzz_wild) {
+		guest_fill_run_page(run);
+		return;
+	}
+	fill_sound(run);
+	run->dr[7] &= ~0xffull; /* no breakpoints */
+	fill_control(run);
 }
 
 /* ---- Running ---- */

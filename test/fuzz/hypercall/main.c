@@ -24,15 +24,16 @@ module_param(seconds, ulong, 0444);
 MODULE_PARM_DESC(seconds, "time after which to stop (default: no limit)");
 uint fuzz_runs = 30;
 module_param_named(runs, fuzz_runs, uint, 0444);
-MODULE_PARM_DESC(runs, "weight of VCPU_RUN among the calls, the others' sum being 124: a guest that "
-		       "loops takes the time of thousands of other calls");
+MODULE_PARM_DESC(runs,
+		 "weight of VCPU_RUN among the calls, the others' sum being 124: a guest that "
+		 "loops takes the time of thousands of other calls");
 bool fuzz_trace;
 module_param_named(trace, fuzz_trace, bool, 0444);
 MODULE_PARM_DESC(trace, "print each call before it is made");
-bool fuzz_breakpoints;
-module_param_named(breakpoints, fuzz_breakpoints, bool, 0444);
-MODULE_PARM_DESC(breakpoints, "let guests arm them; QEMU 7.2's software processor aborts when "
-			      "one is hit while it delivers an event");
+bool fuzz_wild;
+module_param_named(wild, fuzz_wild, bool, 0444);
+MODULE_PARM_DESC(wild, "guests in random states that execute anything: QEMU 7.2's software "
+		       "processor does not survive them");
 
 struct fuzz_totals totals;
 
@@ -208,6 +209,9 @@ static int __init fuzz_init(void)
 		return ret;
 	}
 	random_start(seed);
+	ret = guest_make_pool();
+	if (ret)
+		goto out;
 	read_info();
 	fuzz_settle();
 	fuzz_exhaust_identifiers();
@@ -221,11 +225,14 @@ static int __init fuzz_init(void)
 	fuzz_settle();
 	check_end(root_free, root_frames);
 	say_totals();
-	arena_free();
-	free_page((unsigned long)info);
 	pr_info("hypercall_fuzz: %s, %llu failures\n", totals.failures ? "FAILED" : "passed",
 		totals.failures);
-	return totals.failures ? -EIO : 0;
+	ret = totals.failures ? -EIO : 0;
+out:
+	guest_free_pool();
+	arena_free();
+	free_page((unsigned long)info);
+	return ret;
 }
 
 static void __exit fuzz_exit(void)

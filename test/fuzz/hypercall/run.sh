@@ -6,7 +6,8 @@
 #   seed=N calls=N seconds=N   where to start and when to stop (default: seed 1, a minute)
 #   runs=N                     how often VCPU_RUN, by weight (default: 30; 1 is 5 times faster)
 #   trace=1                    print each call before it is made
-#   breakpoints=1              let guests arm breakpoints (not on QEMU's software processor)
+#   wild=1                     guests in random states that execute anything; QEMU's software
+#                              processor does not survive them
 # Ten million calls: run.sh calls=10000000 seconds=0 runs=1
 
 # shellcheck source=scripts/lib/common.sh
