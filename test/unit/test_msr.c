@@ -275,11 +275,11 @@ static void test_locked(void **state)
 {
 	(void)state;
 	present = 0x3a;
-	expect_read(true, 0x3a, 5);
-	expect_fault(true, true, 0x3a, 5);
+	expect_read(true, 0x3a, 1);
+	expect_fault(true, true, 0x3a, 1);
 	present = 0xc0010114;
 	present_value = 0x10;
-	expect_read(true, 0xc0010114, 8);
+	expect_read(true, 0xc0010114, 0x18);
 	expect_fault(true, true, 0xc0010114, 0);
 	present = 0xc0010117;
 	present_value = 0x123000; /* where root mode's host state is */
