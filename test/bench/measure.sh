@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# measure.sh COUNTER ARGUMENTS QEMU-ARGUMENT... : in the service domain, runs the payload
+# /share/bench in stock QEMU and prints a line for each operation:
+#	result NAME ROUNDS TICKS TRANSITIONS
+# COUNTER says where transitions are counted: mullion, or kvm.
+
+counter=$1 arguments=$2
+shift 2
+
+# What has been counted so far: an exit and an entry are two transitions. Mullion makes two
+# more where the exit goes to the service domain.
+transitions() {
+	case $counter in
+	mullion) mullion stat --json | sed 's/{"vm"/\n&/g' | awk '
+		!/"vm":0[,}]/ { sub(/.*"exits":/, ""); exits += $0 + 0
+				sub(/.*"to_service":/, ""); exits += $0 + 0 }
+		END { print 2 * exits }' ;;
+	kvm) echo $((2 * $(cat /sys/kernel/debug/kvm/exits))) ;;
+	esac
+}
+
+fail() {
+	echo "measure: $*" >&2
+	kill "$qemu" 2>/dev/null
+	exit 1
+}
+
+# BusyBox's read knows -t.
+# shellcheck disable=SC3045
+# next : the payload's next line, in $line; halted as it is, it is woken again each second.
+next() {
+	until read -r -t 1 line <&3; do
+		kill -0 "$qemu" 2>/dev/null || fail "QEMU ended"
+		tries=$((tries + 1))
+		[ $tries -lt 60 ] || fail "the payload says nothing"
+		echo nmi >&4
+	done
+	tries=0
+}
+
+[ "$counter" != kvm ] || mount -t debugfs none /sys/kernel/debug 2>/dev/null
+dir=$(mktemp -d)
+mkfifo "$dir/monitor.in" "$dir/monitor.out" "$dir/serial.in" "$dir/serial.out"
+qemu-system-x86_64 -accel kvm -cpu host -machine q35 -m 256 -nodefaults -display none \
+	-no-reboot -chardev "pipe,id=monitor,path=$dir/monitor" -mon chardev=monitor \
+	-chardev "pipe,id=serial,path=$dir/serial" -serial chardev:serial \
+	-device isa-debug-exit,iobase=0xf4,iosize=4 \
+	-kernel /share/bench -append "$arguments" "$@" &
+qemu=$!
+exec 4<>"$dir/monitor.in" 3<>"$dir/serial.out"
+cat "$dir/monitor.out" >/dev/null &
+
+tries=0
+while next; do
+	# shellcheck disable=SC2086
+	set -- ${line%?}
+	case $1 in
+	start) before=$(transitions) ;;
+	end) counted=$(($(transitions) - before)) ;;
+	result)
+		echo "result $2 $3 $4 $counted"
+		continue
+		;;
+	done) break ;;
+	*) continue ;;
+	esac
+	echo nmi >&4
+done
+wait $qemu
+[ $? = 1 ] # what isa-debug-exit makes of the payload's 0
