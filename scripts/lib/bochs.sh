@@ -4,9 +4,6 @@
 # The machine with VT-x: Bochs, an emulator of the processor, from Debian's packages. It
 # runs 10 to 60 million instructions a second and boots from a CD. Needs common.sh.
 
-# Models of processors: corei7_haswell_4770 and corei7_skylake_x, VT-x without and with
-# APICv, and zambezi with AMD-V.
-
 # bochs_prepare : what Bochs needs; vgabios because its package only recommends it.
 bochs_prepare() { need_packages bochs bochs-term bochsbios vgabios util-linux; }
 
@@ -15,13 +12,14 @@ bochs_megabytes() {
 	if [[ $1 = *G ]]; then echo $((${1%G} * 1024)); else echo "${1%M}"; fi
 }
 
-# bochs_configure DIR MODEL SMP MEGABYTES ISO : DIR/bochsrc. MODEL: corei7_haswell_4770 has
-# VT-x without APICv, corei7_skylake_x with it, zambezi has AMD-V. ISO: image/iso's, with the
-# GRUB command "set gfxpayload=text", for this display library has text mode only. The first
-# serial port goes to DIR/console, the second to DIR/answer, what was drawn on the screen to
-# DIR/screen.
+# bochs_configure DIR MODEL SMP MEGABYTES ISO [TERMINAL] : DIR/bochsrc. MODEL:
+# corei7_haswell_4770 has VT-x without APICv, corei7_skylake_x with it, zambezi has AMD-V.
+# ISO: image/iso's, with the GRUB command "set gfxpayload=text", for this display library has
+# text mode only. The first serial port is TERMINAL's, or goes to DIR/console; the second goes
+# to DIR/answer, what was drawn on the screen to DIR/screen.
 bochs_configure() {
-	local dir=$1 model=$2 smp=$3 memory=$4 iso=$5
+	local dir=$1 model=$2 smp=$3 memory=$4 iso=$5 terminal=${6:-} console="mode=file, dev=$1/console"
+	[ -z "$terminal" ] || console="mode=term, dev=$terminal"
 	mkdir -p "$dir"
 	: >"$dir/console"
 	: >"$dir/answer"
@@ -37,7 +35,7 @@ clock: sync=none, time0=local
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path=$iso, status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev=$dir/console
+com1: enabled=1, $console
 com2: enabled=1, mode=file, dev=$dir/answer
 log: $dir/log
 panic: action=fatal
@@ -47,22 +45,32 @@ END
 	echo continue >"$dir/continue"
 }
 
-# bochs_run DIR TIMEOUT [COMMANDS] : runs what bochs_configure wrote, showing the console.
-# COMMANDS is a file for Bochs's debugger in place of "continue". Status: 0 after a
-# power-off, 124 after TIMEOUT seconds, 1 after anything else (DIR/log says what).
+# bochs_run DIR TIMEOUT [COMMANDS [OPTIONS]] : runs what bochs_configure wrote, showing the
+# console. COMMANDS is a file for Bochs's debugger in place of "continue", OPTIONS are lines for
+# its configuration, quoted for a shell. TIMEOUT 0 is none. Status: 0 after a power-off, 124
+# after TIMEOUT seconds, 1 after anything else (DIR/log says what).
 bochs_run() {
-	local dir=$1 seconds=$2 commands=${3:-$1/continue} result=0 viewer
+	local dir=$1 seconds=$2 commands=${3:-$1/continue} result=0 viewer settings=
+	if grep -q mode=term "$dir/bochsrc"; then settings=$(stty -g); fi
 	tail -n +1 -f "$dir/console" &
 	viewer=$!
 	# Bochs wants a terminal; script makes one and keeps what was drawn on it.
 	TERM=xterm timeout --foreground -k 5 "$seconds" script -qfec \
-		"bochs -q -f '$dir/bochsrc' -rc '$commands'" "$dir/screen" </dev/null >/dev/null 2>&1 ||
-		result=$?
+		"bochs -q -f '$dir/bochsrc' -rc '$commands' ${4:-}" "$dir/screen" \
+		</dev/null >/dev/null 2>&1 || result=$?
+	[ -z "$settings" ] || stty "$settings"
 	sleep 1
 	kill "$viewer" 2>/dev/null || true
 	if grep -q 'PANIC.*soft power off' "$dir/log" 2>/dev/null; then return 0; fi
 	[ "$result" != 124 ] || return 124
 	return 1
+}
+
+# bochs_explain DIR : why Bochs ended, as far as it said, and the screen at that time.
+bochs_explain() {
+	grep -a PANIC "$1/log" | tail -n 3 >&2
+	say "the machine's screen:"
+	bochs_screen "$1" >&2
 }
 
 # bochs_screen DIR : the text of the screen when Bochs ended.

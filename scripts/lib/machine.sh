@@ -11,19 +11,28 @@ MACHINE_ARGS=()
 EMULATED_CPU="EPYC,+svm,+npt,-nrip-save,-xsavec,-rdseed,-sha-ni,-fxsr-opt,-misalignsse"
 EMULATED_CPU+=",-3dnowprefetch,-osvw,-topoext"
 
-# machine_accel WANTED : "tcg" or "kvm"; WANTED is one of them or "auto".
+# machine_accel WANTED [CPU [MODEL]] : what the machine of CPU (amd, intel) is made of: "tcg",
+# "kvm" or "bochs" (which has the MODEL, when given). WANTED is auto, tcg or kvm.
 machine_accel() {
-	local offered=
-	if grep -qwE 'svm|vmx' /proc/cpuinfo && [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
-		offered=1
+	local flag=svm software=tcg offered=
+	if [ "${2:-amd}" = intel ]; then flag=vmx software=bochs; fi
+	if grep -qw $flag /proc/cpuinfo && [ -r /dev/kvm ] && [ -w /dev/kvm ]; then offered=1; fi
+	if [ -n "${3:-}" ]; then
+		[ "$1" = auto ] || die "--accel $1: not with --model, which is Bochs's"
+		echo bochs
+		return
 	fi
 	case $1 in
-	auto) if [ -n "$offered" ] && grep -qw svm /proc/cpuinfo; then echo kvm; else echo tcg; fi ;;
-	tcg) echo tcg ;;
+	auto) if [ -n "$offered" ]; then echo kvm; else echo $software; fi ;;
+	tcg)
+		[ $software = tcg ] ||
+			die "--accel tcg: QEMU's software processor has no VT-x; --accel auto takes Bochs"
+		echo tcg
+		;;
 	kvm)
-		grep -qwE 'svm|vmx' /proc/cpuinfo ||
+		grep -qw $flag /proc/cpuinfo ||
 			die "--accel kvm: this machine's processor offers no nested virtualization" \
-				"(no svm or vmx in the flags of /proc/cpuinfo); use --accel tcg"
+				"(no $flag in the flags of /proc/cpuinfo); use --accel auto"
 		[ -n "$offered" ] || die "--accel kvm: /dev/kvm is not there or not yours to use"
 		echo kvm
 		;;
