@@ -70,7 +70,8 @@ void cpu_features_init(void)
 
 		f->xcr0 = (uint64_t)leaf13.edx << 32 | leaf13.eax;
 		f->xsaves = cpuid(13, 1).eax & BIT(3);
-		f->guest_xcr0 = f->xcr0 & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU);
+		f->guest_xcr0 = f->xcr0 &
+				(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU);
 	}
 }
 

@@ -17,10 +17,10 @@ struct vm;
  * no segment register is root mode's across a world switch.
  */
 struct cpu {
-	uint32_t id;      /* 0 is the boot processor */
+	uint32_t id; /* 0 is the boot processor */
 	uint32_t apic_id;
-	bool online;   /* in root mode's hands */
-	uint32_t sipi; /* 0x100 + vector once the service domain has started it */
+	bool online;          /* in root mode's hands */
+	uint32_t sipi;        /* 0x100 + vector once the service domain has started it */
 	struct vcpu *current; /* runs next */
 	struct vcpu *service; /* this processor's vCPU of the service domain */
 
@@ -57,7 +57,8 @@ static inline struct cpu *this_cpu(void)
 	uint64_t rsp;
 
 	__asm__("mov %%rsp, %0" : "=r"(rsp));
-	return (struct cpu *)(align_down(rsp, CPU_STACK_SIZE) + CPU_STACK_SIZE - sizeof(struct cpu));
+	return (struct cpu *)(align_down(rsp, CPU_STACK_SIZE) + CPU_STACK_SIZE -
+			      sizeof(struct cpu));
 }
 
 /* Features that root mode acts on, the same for all processors; read once. */
@@ -72,8 +73,8 @@ struct cpu_features {
 	bool syscall_msrs; /* are not switched by the processor: VT-x */
 	bool ibpb;
 	uint8_t physical_bits;
-	uint64_t efer;	     /* bits that software may set */
-	uint64_t xcr0;	     /* every bit the processor supports */
+	uint64_t efer;       /* bits that software may set */
+	uint64_t xcr0;       /* every bit the processor supports */
 	uint64_t guest_xcr0; /* those a guest may set; root mode switches these */
 };
 extern struct cpu_features cpu_features;

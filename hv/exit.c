@@ -98,7 +98,7 @@ static void guest_io(struct vcpu *v, const struct vm_exit *x)
 	e->io.flags = x->io.flags;
 	e->io.next_rip = x->io.next_rip;
 	exit_leave(v, x, MULLION_EXIT_IO,
-	      x->io.flags & MULLION_IO_STRING ? GROUPS_EMULATION : MULLION_GROUP_GPR);
+		   x->io.flags & MULLION_IO_STRING ? GROUPS_EMULATION : MULLION_GROUP_GPR);
 }
 
 static void guest_memory_fault(struct vcpu *v, const struct vm_exit *x)
@@ -170,8 +170,8 @@ static void guest_refused(struct vcpu *v, const struct vm_exit *x)
 	struct mullion_exit *e = &v->run->exit;
 
 	if (log_budget()) {
-		pr_warn("vm %u vcpu %u: the processor refused the state (exit code %lx)",
-			v->vm->id, v->index, x->code);
+		pr_warn("vm %u vcpu %u: the processor refused the state (exit code %lx)", v->vm->id,
+			v->index, x->code);
 		vendor->dump(v);
 	}
 	/* The exit may have stored anything in the control block (QEMU's software processor

@@ -57,8 +57,7 @@ static struct paging_mode mode_of(const struct mullion_run *state)
 	return (struct paging_mode){ 2, 4, 10 };
 }
 
-bool guest_walk(const struct vm *vm, const struct mullion_run *state, uint64_t linear,
-		gpa_t *out)
+bool guest_walk(const struct vm *vm, const struct mullion_run *state, uint64_t linear, gpa_t *out)
 {
 	struct paging_mode mode = mode_of(state);
 	bool long_mode = state->efer & EFER_LMA;

@@ -42,8 +42,8 @@ bool insn_decode(const uint8_t *bytes, unsigned int count, bool code64, enum ins
 struct insn_store {
 	uint8_t length;
 	bool immediate;
-	bool exchange;	/* the register takes what memory held */
-	uint8_t gpr;	/* unless immediate: enum mullion_gpr */
+	bool exchange;  /* the register takes what memory held */
+	uint8_t gpr;    /* unless immediate: enum mullion_gpr */
 	uint32_t value; /* if immediate */
 };
 

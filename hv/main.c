@@ -81,8 +81,7 @@ static _Noreturn void boot_without_us(const char *missing)
 {
 	struct linux_entry entry;
 
-	pr_err("Mullion cannot run here: %s. Booting Linux without it.",
-	       missing);
+	pr_err("Mullion cannot run here: %s. Booting Linux without it.", missing);
 	/* The code that starts Linux is still running while Linux is put into place. */
 	memmap_add(&boot.memmap, (uint64_t)image_start, (uint64_t)(image_end - image_start),
 		   MEMMAP_ROOT);
@@ -106,10 +105,9 @@ static void set_linux_entry(struct vcpu *v, const struct linux_entry *entry)
 	state.rip = entry->entry_pa;
 	state.rflags = RFLAGS_FIXED;
 	state.cr0 = CR0_PE | CR0_ET;
-	vendor->set_state(v,
-			  MULLION_GROUP_GPR | MULLION_GROUP_RIP | MULLION_GROUP_SEG |
-				  MULLION_GROUP_CR,
-			  &state);
+	vendor->set_state(
+		v, MULLION_GROUP_GPR | MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR,
+		&state);
 }
 
 /* On the boot processor's own stack. */

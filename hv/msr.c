@@ -14,9 +14,8 @@
  * nothing else. Everything that is not listed exits and is the module's.
  */
 static const uint32_t guest_passes[] = {
-	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
-	MSR_STAR,	 MSR_LSTAR,	   MSR_CSTAR,	     MSR_SFMASK,
-	MSR_FS_BASE,	 MSR_GS_BASE,	   MSR_KERNEL_GS_BASE,
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR,    MSR_LSTAR,
+	MSR_CSTAR,       MSR_SFMASK,       MSR_FS_BASE,      MSR_GS_BASE, MSR_KERNEL_GS_BASE,
 };
 
 /*
@@ -24,12 +23,12 @@ static const uint32_t guest_passes[] = {
  * those with which root mode could be changed or read.
  */
 enum service_rule {
-	RULE_EFER,    /* as a guest's: SVME is not seen */
-	RULE_APIC,    /* the register page must stay where it is */
-	RULE_ICR,     /* INIT and SIPI are smp.c's */
-	RULE_LOCKED,  /* reads as the value given; writes fault */
-	RULE_HIDDEN,  /* reads as the value given; writes change nothing */
-	RULE_IGNORE,  /* reads as it is; writes change nothing */
+	RULE_EFER,   /* as a guest's: SVME is not seen */
+	RULE_APIC,   /* the register page must stay where it is */
+	RULE_ICR,    /* INIT and SIPI are smp.c's */
+	RULE_LOCKED, /* reads as the value given; writes fault */
+	RULE_HIDDEN, /* reads as the value given; writes change nothing */
+	RULE_IGNORE, /* reads as it is; writes change nothing */
 };
 
 static const struct service_trap {
@@ -73,8 +72,8 @@ static const struct service_trap *find_trap(uint32_t index)
 	return NULL;
 }
 
-void msr_for_each_exception(bool service, void (*visit)(void *map, uint32_t index, bool read,
-							 bool write),
+void msr_for_each_exception(bool service,
+			    void (*visit)(void *map, uint32_t index, bool read, bool write),
 			    void *map)
 {
 	if (service) {
@@ -218,10 +217,11 @@ void msr_exit(struct vcpu *v, const struct vm_exit *x)
 static const struct switched {
 	uint32_t index;
 	size_t feature; /* offset of a bool in struct cpu_features */
-	size_t value;	/* offset of a uint64_t in struct vcpu */
+	size_t value;   /* offset of a uint64_t in struct vcpu */
 } switched[] = {
 	{ MSR_TSC_AUX, offsetof(struct cpu_features, rdtscp), offsetof(struct vcpu, tsc_aux) },
-	{ MSR_SPEC_CTRL, offsetof(struct cpu_features, spec_ctrl), offsetof(struct vcpu, spec_ctrl) },
+	{ MSR_SPEC_CTRL, offsetof(struct cpu_features, spec_ctrl),
+	  offsetof(struct vcpu, spec_ctrl) },
 	/* A guest's is 0, or XSAVES would show it the service domain's components. */
 	{ MSR_XSS, offsetof(struct cpu_features, xsaves), offsetof(struct vcpu, xss) },
 #define SYSCALL_MSR(index, value)                                                                  \

@@ -17,8 +17,8 @@ static inline bool msr_passes_by_default(bool service)
 
 /* Calls `visit` for each exception with what it allows, so that the vendors can build their
  * permission maps, once. */
-void msr_for_each_exception(bool service, void (*visit)(void *map, uint32_t index, bool read,
-							 bool write),
+void msr_for_each_exception(bool service,
+			    void (*visit)(void *map, uint32_t index, bool read, bool write),
 			    void *map);
 
 /* Answers EXIT_RDMSR and EXIT_WRMSR of the current vCPU. */

@@ -19,8 +19,8 @@ uint64_t pt_make_leaf(const struct address_space *as, hpa_t frame, int level, ui
 {
 	const struct pt_format *f = as->format;
 
-	return frame.raw | f->leaf | (level > 1 ? PT_LARGE : 0) | (flags & PT_WRITE ? f->write : 0) |
-	       (flags & PT_EXEC ? f->exec : f->no_exec) |
+	return frame.raw | f->leaf | (level > 1 ? PT_LARGE : 0) |
+	       (flags & PT_WRITE ? f->write : 0) | (flags & PT_EXEC ? f->exec : f->no_exec) |
 	       (flags & PT_UNCACHED ? f->uncached : f->cached);
 }
 

@@ -46,8 +46,9 @@ struct layout {
 static const char *reserve(struct boot_info *boot, uint32_t processors, struct layout *layout)
 {
 	/* Linux looks through everything from 512 KiB to 1 MiB for firmware's tables. */
-	const struct memmap_request low = { .size = PAGE_SIZE, .align = PAGE_SIZE,
-					    .min = PAGE_SIZE, .limit = 512 * KIB };
+	const struct memmap_request low = {
+		.size = PAGE_SIZE, .align = PAGE_SIZE, .min = PAGE_SIZE, .limit = 512 * KIB
+	};
 	struct memmap_request block = { .align = pt_span(2), .min = MIB, .limit = 4 * GIB };
 	static struct memmap free; /* of modules too */
 	bool fits = memmap_add(&boot->memmap, (uint64_t)image_start,
@@ -59,9 +60,9 @@ static const char *reserve(struct boot_info *boot, uint32_t processors, struct l
 		       pool_frames(&boot->memmap, processors) * PAGE_SIZE;
 	free = boot->memmap;
 	for (uint32_t i = 0; i < boot->module_count; i++)
-		fits = fits && memmap_add(&free, boot->modules[i].start,
-					  boot->modules[i].end - boot->modules[i].start,
-					  MEMMAP_ROOT);
+		fits = fits &&
+		       memmap_add(&free, boot->modules[i].start,
+				  boot->modules[i].end - boot->modules[i].start, MEMMAP_ROOT);
 	block.size = layout->size;
 	layout->start = memmap_find(&free, &block);
 	if (!layout->start)

@@ -39,7 +39,7 @@ extern const char ap_trampoline[], ap_trampoline_end[];
 extern uint64_t ap_stack;
 uint64_t ap_stack;
 
-static uint64_t apic_page;	/* physical */
+static uint64_t apic_page;           /* physical */
 static uint32_t processors_to_start; /* until the APIC may be the service domain's */
 
 static void delay(uint64_t us)
@@ -230,7 +230,8 @@ bool smp_apic_write(struct vcpu *v, const struct vm_exit *x)
 	vendor->get_state(v, MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR, &state);
 	count = guest_fetch(v->vm, &state, bytes, sizeof(bytes));
 	if (!insn_decode_store(bytes, (unsigned int)count,
-			       state.efer & EFER_LMA && state.seg[MULLION_CS].attr & BIT(9), &store))
+			       state.efer & EFER_LMA && state.seg[MULLION_CS].attr & BIT(9),
+			       &store))
 		return false;
 
 	value = store.immediate ? store.value : (uint32_t)v->gpr[store.gpr];

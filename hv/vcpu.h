@@ -26,8 +26,8 @@ struct vcpu {
 	struct vm *vm;
 	uint16_t index;
 	bool is_service;
-	bool busy; /* a processor is at work with it: see vcpu_get() */
-	bool shutdown; /* ended in a triple fault; only new state revives it */
+	bool busy;               /* a processor is at work with it: see vcpu_get() */
+	bool shutdown;           /* ended in a triple fault; only new state revives it */
 	struct mullion_run *run; /* guests: the shared run page; NULL for the service domain */
 
 	/* Vendor's block and what goes with it. */
@@ -46,18 +46,18 @@ struct vcpu {
 	/* An event to be taken on the next entry; also what an exit interrupted. */
 	struct mullion_event inject;
 
-	bool nmi_blocked;    /* between an NMI and its IRET */
-	bool nmi_stepping;   /* vendor: steps over that IRET */
-	bool dr_live;	     /* DR0-3 hold the guest's values on the processor */
-	bool dr_armed;	     /* DR7 enables breakpoints: DR0-3 must be live */
+	bool nmi_blocked;  /* between an NMI and its IRET */
+	bool nmi_stepping; /* vendor: steps over that IRET */
+	bool dr_live;      /* DR0-3 hold the guest's values on the processor */
+	bool dr_armed;     /* DR7 enables breakpoints: DR0-3 must be live */
 
 	uint64_t xcr0;
-	uint64_t dr[4];	     /* DR0-3 while not live */
-	uint64_t tsc_aux, spec_ctrl, xss; /* while not running */
+	uint64_t dr[4];                                      /* DR0-3 while not live */
+	uint64_t tsc_aux, spec_ctrl, xss;                    /* while not running */
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base; /* VT-x: while not running */
-	uint64_t vendor_state[16];   /* the vendor's own, what its block has no room for */
+	uint64_t vendor_state[16]; /* the vendor's own, what its block has no room for */
 	uint64_t tsc_offset;
-	uint8_t *fpu;	     /* XSAVE image */
+	uint8_t *fpu; /* XSAVE image */
 	struct mullion_cpuid *cpuid;
 	uint32_t cpuid_count;
 
@@ -67,35 +67,35 @@ struct vcpu {
 /* Why the vendor's run() came back: the exit in the vendor's own terms made neutral. The
  * names follow the processor's events, what becomes of them is exit.c's. */
 enum exit_kind {
-	EXIT_INTERRUPT,	   /* physical, still pending */
-	EXIT_NMI,	   /* physical; AMD: still pending; VT-x: to be passed on */
-	EXIT_EXCEPTION,	   /* vector, error */
+	EXIT_INTERRUPT, /* physical, still pending */
+	EXIT_NMI,       /* physical; AMD: still pending; VT-x: to be passed on */
+	EXIT_EXCEPTION, /* vector, error */
 	EXIT_CPUID,
 	EXIT_RDMSR,
 	EXIT_WRMSR,
-	EXIT_IO,	   /* io */
+	EXIT_IO, /* io */
 	EXIT_HLT,
 	EXIT_HYPERCALL,
 	EXIT_NESTED_FAULT, /* memory */
-	EXIT_CR_WRITE,	   /* register number, operand register */
-	EXIT_DR_ACCESS,	   /* any access to a debug register */
+	EXIT_CR_WRITE,     /* register number, operand register */
+	EXIT_DR_ACCESS,    /* any access to a debug register */
 	EXIT_XSETBV,
 	EXIT_INVD,
 	EXIT_WBINVD,
-	EXIT_FORBIDDEN,	   /* an instruction that the guest has not: #UD */
-	EXIT_PRIVILEGED,   /* an instruction that the guest may not: #GP(0) */
+	EXIT_FORBIDDEN,  /* an instruction that the guest has not: #UD */
+	EXIT_PRIVILEGED, /* an instruction that the guest may not: #GP(0) */
 	EXIT_IRQ_WINDOW,
 	EXIT_NMI_WINDOW,
 	EXIT_SHUTDOWN,
-	EXIT_INIT,	   /* an INIT signal */
-	EXIT_REFUSED,	   /* entry failed: the state is invalid */
-	EXIT_RETRY,	   /* dealt with by the vendor, or nothing to do */
+	EXIT_INIT,    /* an INIT signal */
+	EXIT_REFUSED, /* entry failed: the state is invalid */
+	EXIT_RETRY,   /* dealt with by the vendor, or nothing to do */
 	EXIT_UNKNOWN,
 };
 
 struct vm_exit {
 	enum exit_kind kind;
-	uint64_t code;	 /* the vendor's */
+	uint64_t code; /* the vendor's */
 	uint64_t info[2];
 	uint64_t rip;
 	/* Bytes of the instruction at RIP, 0 where the processor does not say:
@@ -119,8 +119,8 @@ struct vm_exit {
 			uint32_t access; /* MULLION_ACCESS_* */
 		} memory;
 		struct {
-			uint8_t number;	/* 0, 4 or 8 */
-			uint8_t gpr;	/* enum mullion_gpr; 0xff: unknown, decode the bytes */
+			uint8_t number; /* 0, 4 or 8 */
+			uint8_t gpr;    /* enum mullion_gpr; 0xff: unknown, decode the bytes */
 		} cr;
 	};
 };

@@ -33,7 +33,8 @@ bool vm_flushed(const struct vm *vm)
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		const struct cpu *cpu = cpus[i];
 
-		if (cpu != this_cpu() && __atomic_load_n(&cpu->running_vm, __ATOMIC_ACQUIRE) == vm &&
+		if (cpu != this_cpu() &&
+		    __atomic_load_n(&cpu->running_vm, __ATOMIC_ACQUIRE) == vm &&
 		    __atomic_load_n(&cpu->running_generation, __ATOMIC_ACQUIRE) <
 			    vm->tlb_generation)
 			return false;

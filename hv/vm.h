@@ -26,7 +26,7 @@
 struct vcpu;
 
 enum vm_state {
-	VM_FREE,  /* the slot is unused */
+	VM_FREE, /* the slot is unused */
 	VM_ALIVE,
 	VM_ENDED, /* nothing mapped, nothing runs; frames wait to be reclaimed */
 };
@@ -35,11 +35,11 @@ enum vm_state {
 struct vm {
 	uint16_t id;
 	uint16_t vcpu_count;
-	bool ending;	      /* VM_DESTROY has begun: no vCPU is entered again */
+	bool ending;     /* VM_DESTROY has begun: no vCPU is entered again */
 	uint64_t serial; /* never used again, as the identifier is */
 	uint64_t tlb_generation;
 	uint64_t teardown_next; /* gpa from which VM_DESTROY goes on */
-	uint64_t shared;	/* 4 KiB frames mapped */
+	uint64_t shared;        /* 4 KiB frames mapped */
 	struct address_space nested;
 	struct pool pool; /* donated frames not in use */
 	struct vcpu *vcpus[MULLION_MAX_VCPUS];

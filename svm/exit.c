@@ -60,7 +60,8 @@ static void decode_cr_write(const struct vmcb_control *c, struct vm_exit *x)
 	x->kind = EXIT_CR_WRITE;
 	x->cr.number = c->exitcode - VMEXIT_CR0_WRITE;
 	x->cr.gpr = svm_features.decode_assists && c->exitinfo1 & CR_IS_MOV ?
-			    c->exitinfo1 & CR_GPR : GPR_UNKNOWN;
+			    c->exitinfo1 & CR_GPR :
+			    GPR_UNKNOWN;
 }
 
 void exit_decode(const struct vcpu *v, struct vm_exit *x)

@@ -18,8 +18,7 @@
 #define DR6_B 0xfull /* breakpoints 0-3 */
 #define DR6_BD BIT(13)
 
-_Static_assert(offsetof(struct vcpu, gpr) == 0 && MULLION_RSP == 4 && MULLION_R15 == 15,
-	       "entry.S");
+_Static_assert(offsetof(struct vcpu, gpr) == 0 && MULLION_RSP == 4 && MULLION_R15 == 15, "entry.S");
 
 static void vmload(const struct vcpu *v)
 {
@@ -111,8 +110,7 @@ static bool wants_step(const struct vcpu *v)
 	if (v->inject.valid)
 		return false;
 	return v->nmi_stepping || v->request & MULLION_REQUEST_SINGLE_STEP ||
-	       (v->request & windows &&
-		vmcb_of(v)->control.interrupt_shadow & INTERRUPT_SHADOW);
+	       (v->request & windows && vmcb_of(v)->control.interrupt_shadow & INTERRUPT_SHADOW);
 }
 
 static void step_begin(struct vcpu *v)
@@ -130,7 +128,8 @@ static void step_end(struct vcpu *v, struct vm_exit *x)
 {
 	struct vmcb *b = vmcb_of(v);
 	struct vmcb_save *s = &b->save;
-	bool trapped = x->kind == EXIT_EXCEPTION && x->exception.vector == EXC_DB && s->dr6 & DR6_BS;
+	bool trapped = x->kind == EXIT_EXCEPTION && x->exception.vector == EXC_DB &&
+		       s->dr6 & DR6_BS;
 	bool executed = trapped || s->rip != b->control.step_rip;
 	bool iret = v->nmi_stepping && executed;
 

@@ -89,8 +89,7 @@ static const char *svm_probe(void)
 
 static uint32_t svm_feature_bits(void)
 {
-	return MULLION_FEATURE_SVM |
-	       (svm_features.next_rip ? MULLION_FEATURE_NEXT_RIP : 0) |
+	return MULLION_FEATURE_SVM | (svm_features.next_rip ? MULLION_FEATURE_NEXT_RIP : 0) |
 	       (svm_features.decode_assists ? MULLION_FEATURE_DECODE_ASSISTS : 0) |
 	       (svm_features.flush_by_asid ? MULLION_FEATURE_FLUSH_BY_ASID : 0) |
 	       (svm_features.clean_bits ? MULLION_FEATURE_CLEAN_BITS : 0);

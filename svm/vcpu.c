@@ -133,7 +133,7 @@ void svm_set_pat(struct vcpu *v, uint64_t value)
 static void dump_segment(const char *name, const struct vmcb_segment *segment)
 {
 	pr_warn("  %-4s %04x attrib %03x limit %08x base %016lx", name, segment->selector,
-	       segment->attrib, segment->limit, segment->base);
+		segment->attrib, segment->limit, segment->base);
 }
 
 void svm_dump(struct vcpu *v)
@@ -142,16 +142,16 @@ void svm_dump(struct vcpu *v)
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 
 	pr_warn("VMCB at %lx, ASID %u: exit %lx info %lx %lx, event out %lx in %lx",
-	       v->control_hpa.raw, c->guest_asid, c->exitcode, c->exitinfo1, c->exitinfo2,
-	       c->exitintinfo, c->eventinj);
+		v->control_hpa.raw, c->guest_asid, c->exitcode, c->exitinfo1, c->exitinfo2,
+		c->exitintinfo, c->eventinj);
 	pr_warn("  intercepts %08x %08x %08x %08x %08x %08x, vintr %lx, shadow %lx, clean %x",
-	       c->intercepts[0], c->intercepts[1], c->intercepts[2], c->intercepts[3],
-	       c->intercepts[4], c->intercepts[5], c->vintr, c->interrupt_shadow, c->clean);
+		c->intercepts[0], c->intercepts[1], c->intercepts[2], c->intercepts[3],
+		c->intercepts[4], c->intercepts[5], c->vintr, c->interrupt_shadow, c->clean);
 	pr_warn("  nested CR3 %lx, TSC offset %lx, next RIP %lx", c->n_cr3, c->tsc_offset, c->nrip);
 	pr_warn("  RIP %016lx RSP %016lx RAX %016lx RFLAGS %lx CPL %u", s->rip, s->rsp, s->rax,
-	       s->rflags, s->cpl);
+		s->rflags, s->cpl);
 	pr_warn("  CR0 %lx CR2 %lx CR3 %lx CR4 %lx EFER %lx PAT %lx", s->cr0, s->cr2, s->cr3,
-	       s->cr4, s->efer, s->g_pat);
+		s->cr4, s->efer, s->g_pat);
 	pr_warn("  DR6 %lx DR7 %lx", s->dr6, s->dr7);
 	dump_segment("CS", &s->cs);
 	dump_segment("SS", &s->ss);

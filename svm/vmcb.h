@@ -97,14 +97,14 @@ enum vmexit {
 #define CR_GPR 0xfull
 
 /* clean: what the processor may take from its copy of the VMCB, 15.15.3 */
-#define CLEAN_I BIT(0)	 /* intercepts, TSC offset, PAUSE filter */
+#define CLEAN_I BIT(0)    /* intercepts, TSC offset, PAUSE filter */
 #define CLEAN_IOPM BIT(1) /* IOPM and MSRPM addresses */
 #define CLEAN_ASID BIT(2)
 #define CLEAN_TPR BIT(3) /* vintr */
-#define CLEAN_NP BIT(4)	 /* nested CR3, G_PAT */
+#define CLEAN_NP BIT(4)  /* nested CR3, G_PAT */
 #define CLEAN_CRX BIT(5) /* CR0, CR3, CR4, EFER */
 #define CLEAN_DRX BIT(6) /* DR6, DR7 */
-#define CLEAN_DT BIT(7)	 /* GDTR, IDTR */
+#define CLEAN_DT BIT(7)  /* GDTR, IDTR */
 #define CLEAN_SEG BIT(8) /* CS, DS, SS, ES, CPL */
 #define CLEAN_CR2 BIT(9)
 #define CLEAN_ALL 0x3ffu

@@ -52,9 +52,8 @@ static inline long raw_hypercall(u64 number, const u64 arg[5], bool *changed)
 		     : "memory", "cc");
 	if (rbx != 0x3333333333333333 || rcx != arg[3] || rdx != arg[2] || rsi != arg[1] ||
 	    rdi != arg[0] || r8 != arg[4] || r9 != 0x9999999999999999 ||
-	    r10 != 0xaaaaaaaaaaaaaaaa || r11 != 0xbbbbbbbbbbbbbbbb ||
-	    r12 != 0xcccccccccccccccc || r13 != 0xdddddddddddddddd ||
-	    r14 != 0xeeeeeeeeeeeeeeee || r15 != 0xffffffffffffffff)
+	    r10 != 0xaaaaaaaaaaaaaaaa || r11 != 0xbbbbbbbbbbbbbbbb || r12 != 0xcccccccccccccccc ||
+	    r13 != 0xdddddddddddddddd || r14 != 0xeeeeeeeeeeeeeeee || r15 != 0xffffffffffffffff)
 		*changed = true;
 	return rax;
 }

@@ -200,8 +200,8 @@ static void test_modrm_forms(void **state)
 }
 
 /* An instruction without ModRM: prefixes at random, then opcode and immediate. */
-static void run_plain(enum native_width width, uint8_t opcode, uint8_t map,
-		      unsigned int immediate, uint32_t flags, uint32_t undefined)
+static void run_plain(enum native_width width, uint8_t opcode, uint8_t map, unsigned int immediate,
+		      uint32_t flags, uint32_t undefined)
 {
 	static struct trial t;
 	uint8_t rex = width == NATIVE_64 && below(2) ? 0x40 | below(16) : 0;
@@ -351,8 +351,8 @@ static void run_string(enum native_width width, uint8_t opcode)
 
 static void test_strings(void **state)
 {
-	static const uint8_t opcodes[] = { 0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae,
-					   0xaf, 0xd7 };
+	static const uint8_t opcodes[] = { 0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab,
+					   0xac, 0xad, 0xae, 0xaf, 0xd7 };
 	enum native_width width = begin(state, 4);
 
 	for (unsigned int n = 0; n < trials(); n++)
@@ -373,11 +373,11 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_modrm_forms, 64), TEST(test_plain_forms, 64),
+		TEST(test_modrm_forms, 64),    TEST(test_plain_forms, 64),
 		TEST(test_relative_jumps, 64), TEST(test_strings, 64),
-		TEST(test_modrm_forms, 32), TEST(test_plain_forms, 32),
+		TEST(test_modrm_forms, 32),    TEST(test_plain_forms, 32),
 		TEST(test_relative_jumps, 32), TEST(test_strings, 32),
-		TEST(test_modrm_forms, 16), TEST(test_plain_forms, 16),
+		TEST(test_modrm_forms, 16),    TEST(test_plain_forms, 16),
 		TEST(test_relative_jumps, 16), TEST(test_strings, 16),
 	};
 

@@ -54,8 +54,8 @@ uint64_t native_taken_address(enum native_width width);
 
 /* Puts an instruction at offset `rip` of the code segment, and behind it, and at
  * offset `target` if that is not 0, the ways out. */
-void native_place(enum native_width width, uint64_t rip, const uint8_t *bytes,
-		  unsigned int length, uint64_t target);
+void native_place(enum native_width width, uint64_t rip, const uint8_t *bytes, unsigned int length,
+		  uint64_t target);
 
 /* Runs what was placed. -> 0, or the number of the signal that it ended in; then
  * the registers are not updated. */

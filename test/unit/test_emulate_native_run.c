@@ -177,8 +177,8 @@ const struct native_mode native_modes[] = {
 /* The ways out of narrow code: in it a far jump, and where that leads, in the
  * last bytes of the code's page. */
 #define STUBS (NATIVE_CODE + NATIVE_CODE_SIZE - 256)
-#define STUB_64(taken) (STUBS + (taken) * 16)
-#define STUB_NARROW(width, taken) (STUBS + 32 + ((width) == 16) * 32 + (taken) * 16)
+#define STUB_64(taken) (STUBS + (taken)*16)
+#define STUB_NARROW(width, taken) (STUBS + 32 + ((width) == 16) * 32 + (taken)*16)
 #define SELECTOR_64 0x33
 
 static bool set_descriptor(unsigned int entry, bool code, bool big, uint32_t base)
@@ -253,8 +253,8 @@ uint64_t native_taken_address(enum native_width width)
 	return STUB_NARROW(mode->width, 1) - mode->code_base;
 }
 
-void native_place(enum native_width width, uint64_t rip, const uint8_t *bytes,
-		  unsigned int length, uint64_t target)
+void native_place(enum native_width width, uint64_t rip, const uint8_t *bytes, unsigned int length,
+		  uint64_t target)
 {
 	const struct native_mode *mode = &native_modes[width];
 	uint64_t linear = rip + mode->code_base;

@@ -15,23 +15,23 @@
 #define STATUS (CF | PF | AF | ZF | SF | OF)
 
 /* What a form may vary. */
-#define BYTE (1u << 0)      /* one-byte operands: 66 and REX.W do nothing */
-#define MEMORY (1u << 1)    /* no register form */
+#define BYTE (1u << 0)   /* one-byte operands: 66 and REX.W do nothing */
+#define MEMORY (1u << 1) /* no register form */
 #define LOCKABLE (1u << 2)
-#define BITS (1u << 3)      /* ModRM.reg holds a bit offset that moves the address */
-#define VECTOR (1u << 4)    /* 66 is no operand size prefix */
-#define ALIGNED (1u << 5)   /* 16 bytes must be aligned, or it faults */
-#define DIVIDES (1u << 6)   /* wants a small high half, most times */
-#define COMPARES (1u << 7)  /* wants rAX (and rDX) equal to memory, half the time */
-#define JUMPS (1u << 8)     /* the operand is an address to jump to */
-#define STACK (1u << 9)     /* uses the stack; 64-bit operands in 64-bit code */
+#define BITS (1u << 3)     /* ModRM.reg holds a bit offset that moves the address */
+#define VECTOR (1u << 4)   /* 66 is no operand size prefix */
+#define ALIGNED (1u << 5)  /* 16 bytes must be aligned, or it faults */
+#define DIVIDES (1u << 6)  /* wants a small high half, most times */
+#define COMPARES (1u << 7) /* wants rAX (and rDX) equal to memory, half the time */
+#define JUMPS (1u << 8)    /* the operand is an address to jump to */
+#define STACK (1u << 9)    /* uses the stack; 64-bit operands in 64-bit code */
 #define NO_66 (1u << 10)
-#define ONLY64 (1u << 11)   /* in 64-bit code alone */
-#define SHIFTS (1u << 12)   /* OF is defined for a count of one only, CF not beyond the size */
-#define DOUBLES (1u << 13)  /* the same, and words not beyond 16 */
-#define NARROW (1u << 14)   /* no REX.W */
-#define VEX (1u << 15)      /* has a VEX form */
-#define VEX128 (1u << 16)   /* ... of 128 bits only */
+#define ONLY64 (1u << 11)  /* in 64-bit code alone */
+#define SHIFTS (1u << 12)  /* OF is defined for a count of one only, CF not beyond the size */
+#define DOUBLES (1u << 13) /* the same, and words not beyond 16 */
+#define NARROW (1u << 14)  /* no REX.W */
+#define VEX (1u << 15)     /* has a VEX form */
+#define VEX128 (1u << 16)  /* ... of 128 bits only */
 
 /* A form of an instruction with ModRM. */
 struct form {
@@ -39,7 +39,7 @@ struct form {
 	uint8_t prefix; /* mandatory */
 	uint8_t map;    /* 0, 1: 0F, 2: 0F 38 */
 	uint8_t opcode;
-	int8_t digit; /* ModRM.reg; -1: a register, at random */
+	int8_t digit;      /* ModRM.reg; -1: a register, at random */
 	uint8_t immediate; /* bytes; 4: of the operand size */
 	uint32_t flags;
 	uint32_t undefined; /* status flags that the manual leaves open */

@@ -64,8 +64,9 @@ static int set_up(void **state)
 	memset(ram, 0, sizeof(ram));
 	contend = exchanges = 0;
 	read_only_from = ~0ull;
-	paging = (struct guest_paging){ .cr0 = CR0, .cr3 = 0x1000, .rflags = 2, .phys_bits = 40,
-					.gib_pages = true };
+	paging = (struct guest_paging){
+		.cr0 = CR0, .cr3 = 0x1000, .rflags = 2, .phys_bits = 40, .gib_pages = true
+	};
 	return 0;
 }
 
@@ -95,8 +96,7 @@ static void assert_maps(uint64_t linear, unsigned int access, uint64_t gpa)
 
 static void assert_faults(uint64_t linear, unsigned int access, uint32_t error)
 {
-	assert_int_equal(guest_walk(&paging, &ops, NULL, linear, access, &walk),
-			 GUEST_WALK_FAULT);
+	assert_int_equal(guest_walk(&paging, &ops, NULL, linear, access, &walk), GUEST_WALK_FAULT);
 	assert_int_equal(walk.error, error);
 }
 
@@ -207,8 +207,8 @@ static void test_4_and_5_levels(void **state)
 	set_up_long();
 	assert_maps(LINEAR + 0x123, GUEST_WALK_WRITE, 0x7123);
 	for (unsigned int table = 0x1000; table < 0x4000; table += 0x1000)
-		assert_int_equal(ram[table == 0x1000 ? PML4E : table + (table == 0x3000) * 8] &
-				 (A | D), A);
+		assert_int_equal(
+			ram[table == 0x1000 ? PML4E : table + (table == 0x3000) * 8] & (A | D), A);
 	/* Bits 52-62 are software's here. */
 	set64(PTE, 0x7ffull << 52 | 0x7000 | P | W | U);
 	assert_maps(LINEAR, 0, 0x7000);
@@ -316,9 +316,9 @@ static void test_marks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_no_paging), TEST(test_32_bit), TEST(test_4_mib_pages), TEST(test_pae),
-		TEST(test_4_and_5_levels), TEST(test_rights), TEST(test_smep_and_smap),
-		TEST(test_marks),
+		TEST(test_no_paging),     TEST(test_32_bit),         TEST(test_4_mib_pages),
+		TEST(test_pae),           TEST(test_4_and_5_levels), TEST(test_rights),
+		TEST(test_smep_and_smap), TEST(test_marks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,9 +139,9 @@ enum mullion_error {
 #define MULLION_SERVICE_VM 0
 #define MULLION_MAX_VMS 1024
 #define MULLION_MAX_VCPUS 64
-#define MULLION_MAX_BATCH 512     /* frames that one call takes at the most */
-#define MULLION_VM_MIN_PAGES 2    /* the VM itself and its topmost nested table */
-#define MULLION_VCPU_PAGES 4      /* frames a vCPU takes from the pool */
+#define MULLION_MAX_BATCH 512  /* frames that one call takes at the most */
+#define MULLION_VM_MIN_PAGES 2 /* the VM itself and its topmost nested table */
+#define MULLION_VCPU_PAGES 4   /* frames a vCPU takes from the pool */
 #define MULLION_MAX_GPA (1ull << 46)
 
 /* Flags of VM_MAP. Every mapping is readable. */
@@ -207,15 +207,15 @@ enum mullion_exit_reason {
 #define MULLION_BLOCK_NMI (1u << 1) /* between an NMI and its IRET */
 
 /* Register groups of the run page: bits of `dirty`, `wanted` and `valid`. */
-#define MULLION_GROUP_GPR (1u << 0)  /* gpr */
-#define MULLION_GROUP_RIP (1u << 1)  /* rip, rflags, interruptibility */
-#define MULLION_GROUP_SEG (1u << 2)  /* segments, gdtr, idtr */
-#define MULLION_GROUP_CR (1u << 3)   /* cr0, cr2, cr3, cr4, efer, xcr0 */
-#define MULLION_GROUP_CR8 (1u << 4)  /* cr8 */
-#define MULLION_GROUP_DR (1u << 5)   /* dr */
-#define MULLION_GROUP_MSR (1u << 6)  /* msr, but for its tsc_offset */
-#define MULLION_GROUP_TSC (1u << 7)  /* msr.tsc_offset */
-#define MULLION_GROUP_FPU (1u << 8)  /* xsave */
+#define MULLION_GROUP_GPR (1u << 0) /* gpr */
+#define MULLION_GROUP_RIP (1u << 1) /* rip, rflags, interruptibility */
+#define MULLION_GROUP_SEG (1u << 2) /* segments, gdtr, idtr */
+#define MULLION_GROUP_CR (1u << 3)  /* cr0, cr2, cr3, cr4, efer, xcr0 */
+#define MULLION_GROUP_CR8 (1u << 4) /* cr8 */
+#define MULLION_GROUP_DR (1u << 5)  /* dr */
+#define MULLION_GROUP_MSR (1u << 6) /* msr, but for its tsc_offset */
+#define MULLION_GROUP_TSC (1u << 7) /* msr.tsc_offset */
+#define MULLION_GROUP_FPU (1u << 8) /* xsave */
 #define MULLION_GROUPS 0x1ffu
 /* The groups that every exit stores. */
 #define MULLION_GROUPS_ALWAYS (MULLION_GROUP_RIP | MULLION_GROUP_CR8)
@@ -263,16 +263,16 @@ struct mullion_msrs {
 };
 
 struct mullion_exit {
-	uint32_t reason;       /* enum mullion_exit_reason */
-	uint8_t insn_len;      /* bytes at RIP, 0: unknown */
-	uint8_t insn_count;    /* valid bytes in insn, 0 without decode assists */
+	uint32_t reason;    /* enum mullion_exit_reason */
+	uint8_t insn_len;   /* bytes at RIP, 0: unknown */
+	uint8_t insn_count; /* valid bytes in insn, 0 without decode assists */
 	uint16_t pad;
 	uint8_t insn[16];
 	struct mullion_event pending; /* was being delivered: must be injected again */
 	union {
 		struct {
 			uint16_t port;
-			uint8_t size; /* 1, 2, 4 */
+			uint8_t size;  /* 1, 2, 4 */
 			uint8_t flags; /* MULLION_IO_* */
 			uint32_t pad;
 			uint64_t next_rip;
@@ -286,7 +286,7 @@ struct mullion_exit {
 			uint32_t index;
 			uint32_t write; /* 0 or 1 */
 			uint64_t value; /* of a write */
-		} msr; /* RIP is on the instruction; insn_len skips it */
+		} msr;                  /* RIP is on the instruction; insn_len skips it */
 		struct {
 			uint64_t code; /* the vendor's own exit code */
 			uint64_t info[2];
@@ -327,7 +327,7 @@ struct mullion_run {
 	uint64_t rip;
 	uint64_t rflags;
 	uint64_t cr0, cr2, cr3, cr4, efer, xcr0;
-	uint64_t cr8; /* 0-15 */
+	uint64_t cr8;   /* 0-15 */
 	uint64_t dr[8]; /* 4 and 5 unused */
 	struct mullion_msrs msr;
 	struct mullion_segment seg[MULLION_SEGS];
@@ -376,17 +376,17 @@ struct mullion_info {
 	uint32_t features; /* MULLION_FEATURE_* */
 	char version[32];  /* NUL-terminated, of the hypervisor */
 	uint32_t processors;
-	uint32_t vm_count;     /* VMs alive or with frames not yet reclaimed */
-	uint64_t ram_frames;   /* usable RAM in the machine */
-	uint64_t root_frames;  /* root mode's own, image included */
-	uint64_t root_free;    /* of them, free in root mode's table pool */
-	uint64_t donated;      /* frames donated by the service domain, all VMs */
-	uint64_t shared;       /* frames of the service domain mapped into guests,
+	uint32_t vm_count;               /* VMs alive or with frames not yet reclaimed */
+	uint64_t ram_frames;             /* usable RAM in the machine */
+	uint64_t root_frames;            /* root mode's own, image included */
+	uint64_t root_free;              /* of them, free in root mode's table pool */
+	uint64_t donated;                /* frames donated by the service domain, all VMs */
+	uint64_t shared;                 /* frames of the service domain mapped into guests,
 				* counted once a mapping */
 	uint64_t image_start, image_end; /* hpa of root mode's image */
-	uint64_t xcr0_mask;    /* XCR0 bits a guest may set; 0 without XSAVE */
+	uint64_t xcr0_mask;              /* XCR0 bits a guest may set; 0 without XSAVE */
 	uint64_t boot_instructions; /* TSC from entry to the service domain's first instruction */
-	uint64_t vm_listed;    /* entries of `vms` */
+	uint64_t vm_listed;         /* entries of `vms` */
 	struct mullion_vm_info vms[MULLION_INFO_VMS]; /* by ascending identifier */
 };
 
@@ -402,7 +402,7 @@ struct mullion_log {
 /* Exit counters of a vCPU by reason, in the groups that people ask about. The
  * order is ABI: new ones go before MULLION_STAT_COUNT. */
 enum mullion_stat {
-	MULLION_STAT_EXITS,      /* all of them */
+	MULLION_STAT_EXITS, /* all of them */
 	MULLION_STAT_INTERRUPT,
 	MULLION_STAT_NMI,
 	MULLION_STAT_IO,
