@@ -43,7 +43,7 @@ static void test_excluded(void **state)
 
 	(void)state;
 	v = cpuid_policy_values(&rich, 1, 0);
-	assert_false(v.ecx & (1u << 3 | 1u << 5 | 1u << 6 | 1u << 21 | 1u << 24 | 1u << 27));
+	assert_false(v.ecx & (1u << 3 | 1u << 5 | 1u << 6 | 1u << 24 | 1u << 27));
 	assert_int_equal(v.ebx & 0xffff00ff, 0);
 	v = cpuid_policy_values(&rich, 7, 0);
 	assert_false(v.ebx & (1u << 2 | 1u << 4 | 1u << 11 | 1u << 25));
@@ -96,6 +96,7 @@ static void test_own_features(void **state)
 	assert_true(cpuid_policy_values(&rich, 0x40000001, 0).eax & 1u << 3);
 	assert_false(cpuid_policy_values(&plain, 0x40000001, 0).eax & 1u << 3);
 	assert_true(cpuid_policy_values(&rich, 1, 0).ecx & 1u << 31);
+	assert_true(cpuid_policy_values(&plain, 1, 0).ecx & 1u << 21); /* x2APIC */
 	assert_true(cpuid_policy_values(&rich, 7, 0).ebx & 1u << 1);
 	/* Leaves that the processor has not are not there, own features or not. */
 	v = cpuid_policy_values(&bare, 7, 0);

@@ -12,10 +12,9 @@ static const struct {
 	{ KVM_CAP_USER_MEMORY, 1 },
 	{ KVM_CAP_SET_TSS_ADDR, 1 },
 	{ KVM_CAP_EXT_CPUID, 1 },
-	/* More can be made, and run. But stock device models start them by an APIC in the kernel;
-	 * with their own, Debian's QEMU 7.2.22 never takes a SIPI back, and hangs. */
-	{ KVM_CAP_NR_VCPUS, 1 },
-	{ KVM_CAP_MAX_VCPUS, 1 },
+	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_NR_VCPUS, MULLION_MAX_VCPUS },
+	{ KVM_CAP_MAX_VCPUS, MULLION_MAX_VCPUS },
 	{ KVM_CAP_MAX_VCPU_ID, VCPU_ID_MAX },
 	{ KVM_CAP_NR_MEMSLOTS, MULLION_SLOTS_MAX },
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
@@ -26,8 +25,19 @@ static const struct {
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
 	{ KVM_CAP_USER_NMI, 1 },
-	/* Device models insist on it, even when all interrupt controllers are their own. */
-	{ KVM_CAP_IRQ_ROUTING, 1 },
+	{ KVM_CAP_PIT2, 1 },
+	{ KVM_CAP_PIT_STATE2, 1 },
+	{ KVM_CAP_REINJECT_CONTROL, 1 },
+	{ KVM_CAP_IRQ_ROUTING, IRQ_ROUTES_MAX },
+	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
+	{ KVM_CAP_IRQFD, 1 },
+	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
+	{ KVM_CAP_SIGNAL_MSI, 1 },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
+	{ KVM_CAP_ENABLE_CAP_VM, 1 },
+	{ KVM_CAP_X2APIC_API,
+	  KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK },
 	{ KVM_CAP_MCE, MULLION_MCE_BANKS },
 	{ KVM_CAP_IOEVENTFD, 1 },
 	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
@@ -55,6 +65,7 @@ long capability_value(long cap)
 		return cpuid_xcr0_mask() != 0;
 	case KVM_CAP_ADJUST_CLOCK:
 		return clock_available() ? CLOCK_FLAGS : 0;
+	case KVM_CAP_TSC_DEADLINE_TIMER:
 	case KVM_CAP_KVMCLOCK_CTRL:
 		return clock_available();
 	}

@@ -98,6 +98,7 @@ int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host)
 	}
 	mutex_unlock(&vm->lock);
 	v->run->msr.tsc_offset = offset;
+	WRITE_ONCE(v->tsc_offset, offset);
 	v->clock_due = true;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #define MULLION_COMPAT_H
 
 #include <linux/eventfd.h>
+#include <linux/hrtimer.h>
 #include <linux/kvm.h>
 #include <linux/mm.h>
 
@@ -18,6 +19,18 @@ static inline void compat_eventfd_signal(struct eventfd_ctx *ctx)
 	eventfd_signal(ctx);
 #else
 	eventfd_signal(ctx, 1);
+#endif
+}
+
+static inline void compat_hrtimer_setup(struct hrtimer *timer,
+					enum hrtimer_restart (*handler)(struct hrtimer *timer),
+					clockid_t clock, enum hrtimer_mode mode)
+{
+#ifdef MULLION_HAVE_HRTIMER_SETUP
+	hrtimer_setup(timer, handler, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = handler;
 #endif
 }
 

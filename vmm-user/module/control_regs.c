@@ -82,8 +82,10 @@ bool apic_base_valid(const struct mullion_vcpu *v, u64 value)
 {
 	u64 defined = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE;
 
-	/* No x2APIC mode: it comes with an APIC in the kernel. */
 	defined |= ((1ull << v->emulate.phys_bits) - 1) & PAGE_MASK;
+	/* x2APIC mode comes with an APIC in the kernel. */
+	if (v->apic && has_feature(v, 1, ECX, 21) && value & MSR_IA32_APICBASE_ENABLE)
+		defined |= X2APIC_ENABLE;
 	return !(value & ~defined);
 }
 

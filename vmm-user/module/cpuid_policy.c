@@ -17,8 +17,8 @@
 /*
  * Leaf 1, ECX. Not: DTES64 (2), MONITOR (3), DS-CPL (4), VMX (5), SMX (6), EST (7), TM2 (8),
  * CNXT-ID (10), SDBG (11), xTPR (14), PDCM (15), DCA (18): no such hardware below a guest, or
- * root mode's. x2APIC (21), TSC-deadline (24): they come with an APIC in the kernel. OSXSAVE (27)
- * mirrors CR4, root mode answers it.
+ * root mode's. TSC-deadline (24): comes with an APIC in the kernel, by its own capability. OSXSAVE
+ * (27) mirrors CR4, root mode answers it.
  */
 #define L1_ECX                                                                                     \
 	(BIT_(0) /* SSE3 */ | BIT_(1) /* PCLMULQDQ */ | BIT_(9) /* SSSE3 */ | BIT_(12) /* FMA */ | \
@@ -27,6 +27,7 @@
 	 BIT_(25) /* AES */ | BIT_(26) /* XSAVE */ | BIT_(28) /* AVX */ | BIT_(29) /* F16C */ |    \
 	 BIT_(30) /* RDRAND */)
 #define L1_ECX_HYPERVISOR BIT_(31)
+#define L1_ECX_X2APIC BIT_(21) /* the module's own */
 #define L1_ECX_AVX (BIT_(12) | BIT_(28) | BIT_(29))
 
 /*
@@ -193,7 +194,7 @@ static struct cpuid_values features(const struct cpuid_policy *policy, struct cp
 		v.ecx &= ~BIT_(26);
 	if (!(policy->xcr0 & XCR0_YMM))
 		v.ecx &= ~L1_ECX_AVX;
-	v.ecx |= L1_ECX_HYPERVISOR;
+	v.ecx |= L1_ECX_HYPERVISOR | L1_ECX_X2APIC;
 	v.edx &= L1_EDX;
 	return v;
 }

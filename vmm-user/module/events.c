@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "vcpu.h"
+#include "vm.h"
 
 #define NMI_PENDING_MAX 2
 
@@ -16,6 +17,8 @@ int vcpu_interrupt(struct mullion_vcpu *v, u32 vector)
 {
 	if (vector >= KVM_NR_INTERRUPTS)
 		return -EINVAL;
+	if (v->vm->irqchip.kind == IRQCHIP_KERNEL)
+		return -ENXIO;
 	if (v->irq_pending)
 		return -EEXIST;
 	v->irq_pending = true;
@@ -48,7 +51,7 @@ int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events)
 		events->interrupt.injected = 1;
 		events->interrupt.nr = inject->vector;
 		events->interrupt.soft = inject->type == MULLION_EVENT_SOFT_INTERRUPT;
-	} else if (v->irq_pending) {
+	} else if (v->irq_pending && !v->apic) {
 		events->interrupt.injected = 1;
 		events->interrupt.nr = v->irq_vector;
 	}
@@ -85,7 +88,8 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 	if (ret)
 		return ret;
 
-	v->irq_pending = false;
+	if (!v->apic)
+		v->irq_pending = false;
 	if (events->exception.injected) {
 		inject = (struct mullion_event){
 			.valid = 1,
@@ -107,10 +111,8 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 		};
 	}
 	v->run->inject = inject;
-	if (events->interrupt.injected && !events->interrupt.soft) {
-		v->irq_pending = true;
-		v->irq_vector = events->interrupt.nr;
-	}
+	if (events->interrupt.injected && !events->interrupt.soft)
+		vcpu_queue_irq(v, events->interrupt.nr);
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		v->nmi_pending = min_t(u8, events->nmi.pending, NMI_PENDING_MAX);
 

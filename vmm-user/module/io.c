@@ -6,9 +6,15 @@
 #include "vcpu.h"
 #include "vm.h"
 
+bool port_read_in_kernel(struct mullion_vcpu *v, u16 port, void *data, unsigned int size)
+{
+	return irqchip_port_read(v->vm, port, data, size);
+}
+
 bool port_write_in_kernel(struct mullion_vcpu *v, u16 port, const void *data, unsigned int size)
 {
-	return ioeventfd_write(v->vm, true, port, data, size) ||
+	return irqchip_port_write(v->vm, port, data, size) ||
+	       ioeventfd_write(v->vm, true, port, data, size) ||
 	       coalesced_write(v->vm, true, port, data, size);
 }
 
@@ -28,21 +34,17 @@ int port_to_user(struct mullion_vcpu *v, bool in, u16 port, const void *data, un
 	return EXIT_TO_USER;
 }
 
-/* User space has answered an IN. */
-static int complete_in(struct mullion_vcpu *v)
+/* Ends an IN of `size` bytes with what was read. */
+static int finish_in(struct mullion_vcpu *v, const void *data, u8 size, u64 next_rip)
 {
 	u64 *rax = &v->run->gpr[MULLION_RAX];
 	u32 value = 0;
-	int ret;
+	int ret = vcpu_change(v, MULLION_GROUP_GPR);
 
-	/* Registers set meanwhile that are somewhere else (a reset) are not this IN's. */
-	if (v->run->rip != v->port_read.rip)
-		return EXIT_CONTINUE;
-	ret = vcpu_change(v, MULLION_GROUP_GPR);
 	if (ret)
 		return ret;
-	memcpy(&value, v->pio, v->port_read.size);
-	switch (v->port_read.size) {
+	memcpy(&value, data, size);
+	switch (size) {
 	case 1:
 		*rax = (*rax & ~0xffull) | value;
 		break;
@@ -52,14 +54,26 @@ static int complete_in(struct mullion_vcpu *v)
 	default:
 		*rax = value;
 	}
-	ret = vcpu_advance(v, v->port_read.next_rip);
+	ret = vcpu_advance(v, next_rip);
 	return ret ? ret : EXIT_CONTINUE;
+}
+
+/* User space has answered an IN. */
+static int complete_in(struct mullion_vcpu *v)
+{
+	/* Registers set meanwhile that are somewhere else (a reset) are not this IN's. */
+	if (v->run->rip != v->port_read.rip)
+		return EXIT_CONTINUE;
+	return finish_in(v, v->pio, v->port_read.size, v->port_read.next_rip);
 }
 
 static int exit_in(struct mullion_vcpu *v)
 {
 	const struct mullion_exit *exit = &v->run->exit;
+	u32 value;
 
+	if (port_read_in_kernel(v, exit->io.port, &value, exit->io.size))
+		return finish_in(v, &value, exit->io.size, exit->io.next_rip);
 	v->port_read.rip = v->run->rip;
 	v->port_read.next_rip = exit->io.next_rip;
 	v->port_read.size = exit->io.size;

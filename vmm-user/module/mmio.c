@@ -2,6 +2,7 @@
 /* Between exits, the instruction emulator, and devices in the kernel and in user space. */
 #include <linux/string.h>
 
+#include "apic.h"
 #include "devices.h"
 #include "memory.h"
 #include "vcpu.h"
@@ -14,6 +15,10 @@
 
 static int mmio_read(void *opaque, u64 gpa, void *data, unsigned int size)
 {
+	struct mullion_vcpu *v = opaque;
+
+	if (apic_mmio_read(v, gpa, data, size) || irqchip_mmio_read(v->vm, gpa, data, size))
+		return GUEST_MEMORY_OK;
 	return GUEST_MEMORY_PENDING;
 }
 
@@ -21,7 +26,8 @@ static int mmio_write(void *opaque, u64 gpa, const void *data, unsigned int size
 {
 	struct mullion_vcpu *v = opaque;
 
-	if (ioeventfd_write(v->vm, false, gpa, data, size) ||
+	if (apic_mmio_write(v, gpa, data, size) || irqchip_mmio_write(v->vm, gpa, data, size) ||
+	    ioeventfd_write(v->vm, false, gpa, data, size) ||
 	    coalesced_write(v->vm, false, gpa, data, size))
 		return GUEST_MEMORY_OK;
 	return GUEST_MEMORY_PENDING;
@@ -29,7 +35,14 @@ static int mmio_write(void *opaque, u64 gpa, const void *data, unsigned int size
 
 static int port_in(void *opaque, u16 port, void *data, unsigned int size, unsigned int count)
 {
-	return GUEST_MEMORY_PENDING;
+	struct mullion_vcpu *v = opaque;
+	unsigned int i;
+
+	/* All of one port's elements go the same way. */
+	for (i = 0; i < count; i++)
+		if (!port_read_in_kernel(v, port, data + i * size, size))
+			return GUEST_MEMORY_PENDING;
+	return GUEST_MEMORY_OK;
 }
 
 static int port_out(void *opaque, u16 port, const void *data, unsigned int size, unsigned int count)
@@ -76,6 +89,7 @@ void mmio_cpuid_changed(struct mullion_vcpu *v)
 
 	v->emulate.phys_bits = sizes ? clamp_t(u32, sizes->eax & 0xff, 32, 52) : 36;
 	v->emulate.gib_pages = extended && (extended->edx & (1u << 26));
+	apic_cpuid_changed(v);
 }
 
 /* -- To user space and back ------------------------------------------------ */

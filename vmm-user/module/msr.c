@@ -8,6 +8,7 @@
 
 #include "msr.h"
 #include "vcpu.h"
+#include "vm.h"
 
 #define MSR_IOCTL_MAX 256
 #define MISC_ENABLE_RESET 1ull /* fast strings */
@@ -100,7 +101,7 @@ int msr_feature(u32 index, u64 *value)
 void msr_reset(struct mullion_vcpu *v)
 {
 	memset(&v->msrs, 0, sizeof(v->msrs));
-	v->msrs.apic_base = APIC_BASE_RESET | (v->index ? 0 : MSR_IA32_APICBASE_BSP);
+	v->msrs.apic_base = APIC_BASE_RESET | (v->id == v->vm->boot_id ? MSR_IA32_APICBASE_BSP : 0);
 	v->msrs.misc_enable = MISC_ENABLE_RESET;
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/kernel.h>
 #include <linux/kvm_para.h>
+#include <asm/apicdef.h>
 #include <asm/cpufeature.h>
 #include <asm/mce.h>
 #include <asm/msr-index.h>
 #include <asm/mtrr.h>
 
-#include "control_regs.h"
+#include "apic.h"
 #include "msr.h"
 #include "vcpu.h"
 
@@ -38,6 +39,7 @@ static int set_tsc_adjust(struct mullion_vcpu *v, u32 index, u64 value, bool hos
 		if (ret)
 			return ret;
 		v->run->msr.tsc_offset += value - v->msrs.tsc_adjust;
+		WRITE_ONCE(v->tsc_offset, v->run->msr.tsc_offset);
 		v->clock_due = true;
 	}
 	v->msrs.tsc_adjust = value;
@@ -52,10 +54,7 @@ static int get_apic_base(struct mullion_vcpu *v, u32 index, u64 *value)
 
 static int set_apic_base(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
-	if (!apic_base_valid(v, value))
-		return MSR_INVALID;
-	v->msrs.apic_base = value;
-	return MSR_OK;
+	return apic_base_set(v, value, host);
 }
 
 static int set_system_time(struct mullion_vcpu *v, u32 index, u64 value, bool host)
@@ -325,6 +324,9 @@ const struct msr_row msr_rows[] = {
 	{ MSR_MTRRfix4K_C0000, 8, .flags = MSR_LISTED, .get = get_mtrr_fixed,
 	  .set = set_mtrr_fixed },
 	{ MSR_IA32_CR_PAT, RUN_MSR(pat), .flags = MSR_LISTED, .set = set_pat },
+	{ MSR_IA32_TSC_DEADLINE, .flags = MSR_LISTED, .get = apic_deadline_get,
+	  .set = apic_deadline_set },
+	{ APIC_BASE_MSR, 256, .get = apic_msr_get, .set = apic_msr_set },
 	{ MSR_MTRRdefType, OWN(mtrr_def_type), .flags = MSR_LISTED, .set = set_mtrr_def_type },
 	{ MSR_IA32_MC0_CTL, 4 * MULLION_MCE_BANKS, .get = get_mce_bank, .set = set_mce_bank },
 	{ MSR_STAR, RUN_MSR(star), .flags = MSR_LISTED },

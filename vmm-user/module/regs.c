@@ -5,6 +5,7 @@
 #include <linux/string.h>
 #include <asm/processor-flags.h>
 
+#include "apic.h"
 #include "control_regs.h"
 #include "vcpu.h"
 
@@ -145,7 +146,6 @@ static void sregs_in(struct mullion_vcpu *v, const struct kvm_sregs2 *sregs)
 	run->cr4 = sregs->cr4;
 	run->cr8 = sregs->cr8;
 	run->efer = sregs->efer;
-	v->msrs.apic_base = sregs->apic_base;
 }
 
 #define SREGS_GROUPS (MULLION_GROUP_SEG | MULLION_GROUP_CR | MULLION_GROUP_CR8)
@@ -164,6 +164,8 @@ static int sregs_set(struct mullion_vcpu *v, const struct kvm_sregs2 *sregs)
 	if (ret)
 		return ret;
 	sregs_in(v, sregs);
+	apic_base_set(v, sregs->apic_base, true);
+	apic_cr8_changed(v);
 	mmio_registers_set(v);
 	return 0;
 }
@@ -215,8 +217,7 @@ int vcpu_set_sregs(struct mullion_vcpu *v, const struct kvm_sregs *sregs)
 		return ret;
 	for (vector = 0; vector < KVM_NR_INTERRUPTS; vector++) {
 		if (sregs->interrupt_bitmap[vector / 64] >> vector % 64 & 1) {
-			v->irq_pending = true;
-			v->irq_vector = vector;
+			vcpu_queue_irq(v, vector);
 			break;
 		}
 	}

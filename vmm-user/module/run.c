@@ -5,6 +5,7 @@
 #include <linux/smp.h>
 #include <asm/processor-flags.h>
 
+#include "apic.h"
 #include "compat.h"
 #include "hypercall.h"
 #include "memory.h"
@@ -34,29 +35,55 @@ static bool accepts_nmi(const struct mullion_vcpu *v)
 	       !(v->run->interruptibility & (MULLION_BLOCK_NMI | MULLION_BLOCK_STI));
 }
 
+/* The interrupt that user space has given. -> its vector, or -1; as apic_next(). */
+static int user_irq_next(struct mullion_vcpu *v, bool open, bool *window, bool *tpr)
+{
+	int vector = -1;
+
+	if (v->irq_pending && open) {
+		vector = v->irq_vector;
+		v->irq_pending = false;
+	}
+	*window = v->irq_pending;
+	*tpr = true; /* user space's APIC must see the TPR fall */
+	return vector;
+}
+
+/* Whether user space waits for the moment to give an interrupt. */
+static bool user_wants_window(const struct mullion_vcpu *v)
+{
+	return READ_ONCE(v->kvm_run->request_interrupt_window) &&
+	       v->vm->irqchip.kind != IRQCHIP_KERNEL;
+}
+
 /* Chooses what this entry delivers, and asks to be told when what is left can be. */
 static void prepare_events(struct mullion_vcpu *v)
 {
 	struct mullion_run *run = v->run;
-	u32 request = MULLION_REQUEST_CR8_EXIT; /* user space's APIC must see the TPR fall */
+	bool window, tpr;
+	u32 request = 0;
+	int vector;
 
 	if (v->nmi_pending && accepts_nmi(v)) {
 		run->inject = (struct mullion_event){ .valid = 1,
 						      .type = MULLION_EVENT_NMI,
 						      .vector = 2 };
 		v->nmi_pending--;
-	} else if (v->irq_pending && vcpu_irq_open(v)) {
+	}
+	vector = v->apic ? apic_next(v, vcpu_irq_open(v), &window, &tpr) :
+			   user_irq_next(v, vcpu_irq_open(v), &window, &tpr);
+	if (vector >= 0)
 		run->inject = (struct mullion_event){
 			.valid = 1,
 			.type = MULLION_EVENT_INTERRUPT,
-			.vector = v->irq_vector,
+			.vector = vector,
 		};
-		v->irq_pending = false;
-	}
 	if (v->nmi_pending)
 		request |= MULLION_REQUEST_NMI_WINDOW;
-	if (v->irq_pending || READ_ONCE(v->kvm_run->request_interrupt_window))
+	if (window || user_wants_window(v))
 		request |= MULLION_REQUEST_IRQ_WINDOW;
+	if (tpr)
+		request |= MULLION_REQUEST_CR8_EXIT;
 	run->request = request;
 }
 
@@ -66,14 +93,15 @@ static int enter(struct mullion_vcpu *v)
 	struct mullion_run *run = v->run;
 	long ret;
 
-	prepare_events(v);
 	local_irq_disable();
 	WRITE_ONCE(v->cpu, smp_processor_id());
-	if (need_resched() || signal_pending(current)) {
+	smp_mb(); /* where this vCPU is before what it is asked to do; kick() in apic.c pairs */
+	if (need_resched() || signal_pending(current) || (v->apic && apic_has_events(v))) {
 		WRITE_ONCE(v->cpu, -1);
 		local_irq_enable();
 		return 0;
 	}
+	prepare_events(v);
 	current->flags |= PF_VCPU; /* ticks that arrive now are the guest's time */
 	ret = mullion_hypercall(MULLION_HC_VCPU_RUN, v->vm->pool.vm, v->index, 0, 0, 0);
 	WRITE_ONCE(v->cpu, -1);
@@ -83,6 +111,8 @@ static int enter(struct mullion_vcpu *v)
 		return ret == -ENOENT ? -EIO : ret;
 	if (run->exit.pending.valid)
 		run->inject = run->exit.pending;
+	if (v->apic)
+		apic_take_cr8(v);
 	return 1;
 }
 
@@ -90,6 +120,10 @@ static int enter(struct mullion_vcpu *v)
 
 static int exit_hlt(struct mullion_vcpu *v)
 {
+	if (v->apic) {
+		v->mp_state = KVM_MP_STATE_HALTED;
+		return EXIT_CONTINUE;
+	}
 	if (v->nmi_pending || v->irq_pending)
 		return EXIT_CONTINUE;
 	v->kvm_run->exit_reason = KVM_EXIT_HLT;
@@ -149,9 +183,41 @@ static int handle_exit(struct mullion_vcpu *v)
 	case MULLION_EXIT_FAIL_ENTRY:
 		return exit_fail_entry(v);
 	case MULLION_EXIT_CR8:
+		if (v->apic)
+			return EXIT_CONTINUE;
 		return exit_simple(v, KVM_EXIT_SET_TPR);
 	}
 	return exit_internal_error(v, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, &reason, 1);
+}
+
+static int exit_signal(struct mullion_vcpu *v)
+{
+	v->kvm_run->exit_reason = KVM_EXIT_INTR;
+	return -EINTR;
+}
+
+/* What the APIC in the kernel wants before an entry. */
+static int prepare_apic(struct mullion_vcpu *v)
+{
+	int ret;
+
+	if (v->apic->eoi_due) {
+		v->apic->eoi_due = false;
+		v->kvm_run->eoi.vector = v->apic->eoi_vector;
+		return exit_simple(v, KVM_EXIT_IOAPIC_EOI);
+	}
+	for (;;) {
+		if (apic_has_events(v)) {
+			ret = apic_take_events(v);
+			if (ret)
+				return ret;
+		}
+		if (v->mp_state == KVM_MP_STATE_RUNNABLE)
+			return EXIT_CONTINUE;
+		ret = apic_wait(v);
+		if (ret)
+			return exit_signal(v);
+	}
 }
 
 static int run_loop(struct mullion_vcpu *v)
@@ -159,12 +225,15 @@ static int run_loop(struct mullion_vcpu *v)
 	int ret;
 
 	for (;;) {
-		if (signal_pending(current)) {
-			v->kvm_run->exit_reason = KVM_EXIT_INTR;
-			return -EINTR;
-		}
+		if (signal_pending(current))
+			return exit_signal(v);
 		cond_resched();
-		if (READ_ONCE(v->kvm_run->request_interrupt_window) && vcpu_accepts_irq(v))
+		if (v->apic) {
+			ret = prepare_apic(v);
+			if (ret != EXIT_CONTINUE)
+				return ret;
+		}
+		if (user_wants_window(v) && vcpu_accepts_irq(v))
 			return exit_simple(v, KVM_EXIT_IRQ_WINDOW_OPEN);
 		clock_update(v);
 		ret = enter(v);
@@ -206,7 +275,7 @@ static int run_checked(struct mullion_vcpu *v)
 {
 	int ret = vcpu_load(v, MULLION_GROUPS_ALWAYS);
 
-	if (!ret)
+	if (!ret && !v->apic)
 		ret = take_cr8(v);
 	if (ret)
 		return ret;
@@ -236,11 +305,11 @@ int vcpu_run(struct mullion_vcpu *v)
 	sigset_t saved;
 	int ret;
 
-	if (v->mp_state != KVM_MP_STATE_RUNNABLE)
-		return -EAGAIN;
 	if (v->sigmask_set)
 		sigprocmask(SIG_SETMASK, &v->sigmask, &saved);
+	WRITE_ONCE(v->task, current);
 	ret = run_checked(v);
+	WRITE_ONCE(v->task, NULL);
 	if (v->sigmask_set)
 		sigprocmask(SIG_SETMASK, &saved, NULL);
 	return ret;

@@ -3,6 +3,7 @@
 #include <linux/preempt.h>
 #include <asm/processor-flags.h>
 
+#include "apic.h"
 #include "hypercall.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -77,4 +78,26 @@ bool vcpu_irq_open(const struct mullion_vcpu *v)
 
 	return (run->rflags & X86_EFLAGS_IF) && !(run->interruptibility & MULLION_BLOCK_STI) &&
 	       !run->inject.valid;
+}
+
+bool vcpu_accepts_irq(const struct mullion_vcpu *v)
+{
+	if (!v->apic)
+		return !v->irq_pending && vcpu_irq_open(v);
+	return v->vm->irqchip.kind == IRQCHIP_KERNEL ||
+	       (!v->irq_pending && vcpu_irq_open(v) && lapic_takes_extint(&v->apic->lapic));
+}
+
+void vcpu_queue_irq(struct mullion_vcpu *v, u8 vector)
+{
+	if (!v->apic) {
+		v->irq_pending = true;
+		v->irq_vector = vector;
+	} else if (!v->run->inject.valid) {
+		v->run->inject = (struct mullion_event){
+			.valid = 1,
+			.type = MULLION_EVENT_INTERRUPT,
+			.vector = vector,
+		};
+	}
 }

@@ -10,6 +10,7 @@
 #include <linux/uaccess.h>
 #include <asm/tsc.h>
 
+#include "apic.h"
 #include "clock.h"
 #include "hypercall.h"
 #include "vcpu.h"
@@ -54,11 +55,29 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 
 static int set_mp_state(struct mullion_vcpu *v, const struct kvm_mp_state *state)
 {
-	/* The others come with an APIC in the kernel. */
-	if (state->mp_state != KVM_MP_STATE_RUNNABLE)
+	switch (state->mp_state) {
+	case KVM_MP_STATE_RUNNABLE:
+		break;
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_INIT_RECEIVED:
+	case KVM_MP_STATE_HALTED:
+		/* States that only an APIC in the kernel ends. */
+		if (!v->apic)
+			return -EINVAL;
+		break;
+	default:
 		return -EINVAL;
+	}
 	v->mp_state = state->mp_state;
 	return 0;
+}
+
+static int get_mp_state(struct mullion_vcpu *v, struct kvm_mp_state *state)
+{
+	int ret = v->apic ? apic_take_events(v) : 0;
+
+	state->mp_state = v->mp_state;
+	return ret;
 }
 
 static int set_signal_mask(struct mullion_vcpu *v, const struct kvm_signal_mask __user *arg)
@@ -117,11 +136,8 @@ static long vcpu_ioctl_misc(struct mullion_vcpu *v, unsigned int cmd, void __use
 	}
 	case KVM_NMI:
 		return vcpu_nmi(v);
-	case KVM_GET_MP_STATE: {
-		struct kvm_mp_state state = { .mp_state = v->mp_state };
-
-		return copy_to_user(arg, &state, sizeof(state)) ? -EFAULT : 0;
-	}
+	case KVM_GET_MP_STATE:
+		return GET(struct kvm_mp_state, get_mp_state);
 	case KVM_SET_MP_STATE:
 		return SET(struct kvm_mp_state, set_mp_state);
 	case KVM_SET_SIGNAL_MASK:
@@ -143,8 +159,17 @@ static long vcpu_ioctl_misc(struct mullion_vcpu *v, unsigned int cmd, void __use
 		return SET(struct kvm_x86_mce, vcpu_inject_mce);
 	case KVM_KVMCLOCK_CTRL:
 		return vcpu_clock_stopped(v);
-	case KVM_SET_VAPIC_ADDR: /* goes with an APIC in the kernel only */
-		return -EINVAL;
+	case KVM_GET_LAPIC:
+		return GET(struct kvm_lapic_state, vcpu_get_lapic);
+	case KVM_SET_LAPIC:
+		return SET(struct kvm_lapic_state, vcpu_set_lapic);
+	case KVM_SET_VAPIC_ADDR: { /* TPR accesses are not patched into guests */
+		struct kvm_vapic_addr vapic;
+
+		if (copy_from_user(&vapic, arg, sizeof(vapic)))
+			return -EFAULT;
+		return v->apic && !vapic.vapic_addr ? 0 : -EINVAL;
+	}
 	case KVM_TPR_ACCESS_REPORTING: {
 		struct kvm_tpr_access_ctl control;
 
@@ -260,6 +285,7 @@ void vcpu_free(struct mullion_vcpu *v)
 {
 	if (!v)
 		return;
+	apic_free(v);
 	free_page((unsigned long)v->run);
 	free_page((unsigned long)v->kvm_run);
 	free_page((unsigned long)v->pio);
@@ -310,13 +336,20 @@ static int vcpu_add(struct mullion_vcpu *v)
 	long ret;
 	u32 i;
 
-	if (vm->vcpu_count == MULLION_MAX_VCPUS)
+	if (vm->vcpu_count == MULLION_MAX_VCPUS || v->id >= vm->id_limit)
 		return -EINVAL;
 	for (i = 0; i < vm->vcpu_count; i++)
 		if (vm->vcpus[i]->id == v->id)
 			return -EEXIST;
 	v->index = vm->vcpu_count;
 	msr_reset(v);
+	if (irqchip_in_kernel(vm)) {
+		ret = apic_create(v);
+		if (ret)
+			return ret;
+		if (v->id != vm->boot_id)
+			v->mp_state = KVM_MP_STATE_UNINITIALIZED;
+	}
 	ret = root_create(v);
 	if (ret)
 		return ret;

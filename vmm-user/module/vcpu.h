@@ -10,6 +10,7 @@
 
 #include "emulate.h"
 
+struct mullion_apic;
 struct mullion_vm;
 struct kvm_x86_mce;
 
@@ -39,14 +40,16 @@ struct vcpu_msrs {
  *
  * Events. run->inject holds what the next entry delivers: what an exit interrupted, an exception
  * that emulation raised, or what was taken from nmi_pending and irq_pending when its time had
- * come. It stays there until the entry took it.
+ * come. It stays there until the entry took it. With the APIC in the kernel the interrupts come
+ * from there; irq_pending then is what user space's PIC asks for, if that is where it is.
  */
 struct mullion_vcpu {
 	struct mullion_vm *vm;
-	u32 id;     /* user space's number: the APIC identifier */
-	u32 index;  /* root mode's number */
-	int cpu;    /* that it is running on, or -1 */
-	bool added; /* one of vm->vcpus, which the VM frees */
+	u32 id;                   /* user space's number: the APIC identifier */
+	u32 index;                /* root mode's number */
+	int cpu;                  /* that it is running on, or -1 */
+	struct task_struct *task; /* in KVM_RUN, else NULL; read under RCU */
+	bool added;               /* one of vm->vcpus, which the VM frees */
 
 	struct mutex mutex; /* all that follows; held by every ioctl of the vCPU */
 
@@ -58,6 +61,7 @@ struct mullion_vcpu {
 	bool irq_pending;
 	u8 irq_vector;
 	u32 mp_state;
+	struct mullion_apic *apic; /* NULL: in user space */
 
 	/* Finishes what the last exit to user space began, on the next KVM_RUN. -> as
 	 * vcpu_handle_exit(). NULL: nothing is left to do. */
@@ -71,6 +75,7 @@ struct mullion_vcpu {
 	unsigned int posted_next; /* first access of emulate.posted not yet delivered */
 
 	struct vcpu_msrs msrs;
+	u64 tsc_offset; /* the run page's, for those who cannot load it */
 	u32 cpuid_count;
 	struct kvm_cpuid_entry2 *cpuid; /* a copy of what was set; kvmalloc */
 
@@ -89,7 +94,7 @@ int vcpu_create_fd(struct mullion_vm *vm, u32 id);
 /* Frees what vcpu_create_fd() made; the VM has ended. */
 void vcpu_free(struct mullion_vcpu *v);
 
-/* -- state.c: the run page's groups ---------------------------------------- */
+/* -- state.c: the run page's groups; reset.c --------------------------------- */
 
 /* Makes `groups` (MULLION_GROUP_*) readable in the run page. -> 0, or -EIO when the VM has
  * ended. */
@@ -108,14 +113,18 @@ void vcpu_raise(struct mullion_vcpu *v, u8 vector, bool has_error, u32 error);
 /* Raises #DB with DR6.BS. -> 0 or -EIO. */
 int vcpu_raise_step(struct mullion_vcpu *v);
 
+/* INIT; the APIC is not concerned. SIPI, which starts what INIT has stopped. -> 0 or -EIO. */
+int vcpu_take_init(struct mullion_vcpu *v);
+int vcpu_take_sipi(struct mullion_vcpu *v, u8 vector);
+
 /* Whether an interrupt would be delivered with the next entry. RIP is loaded. */
 bool vcpu_irq_open(const struct mullion_vcpu *v);
 
 /* Whether user space may give one now: it would be delivered, and none is waiting. */
-static inline bool vcpu_accepts_irq(const struct mullion_vcpu *v)
-{
-	return !v->irq_pending && vcpu_irq_open(v);
-}
+bool vcpu_accepts_irq(const struct mullion_vcpu *v);
+
+/* An interrupt that was acknowledged already is delivered first. */
+void vcpu_queue_irq(struct mullion_vcpu *v, u8 vector);
 
 /* -- run.c ----------------------------------------------------------------- */
 
@@ -144,7 +153,8 @@ void mmio_cpuid_changed(struct mullion_vcpu *v);
 /* The registers were set from outside: what an emulation under way holds may be out of date. */
 void mmio_registers_set(struct mullion_vcpu *v);
 
-/* A port write. -> true if a device in the kernel took it. */
+/* A port access. -> true if a device in the kernel took it. */
+bool port_read_in_kernel(struct mullion_vcpu *v, u16 port, void *data, unsigned int size);
 bool port_write_in_kernel(struct mullion_vcpu *v, u16 port, const void *data, unsigned int size);
 
 /* -- msr.c ----------------------------------------------------------------- */

@@ -46,6 +46,7 @@ static void vm_release_last(struct kref *refs)
 	pool_reclaim(&vm->pool);
 	for (i = 0; i < vm->vcpu_count; i++)
 		vcpu_free(vm->vcpus[i]);
+	irqchip_free(vm);
 	ioeventfd_free_all(vm);
 	coalesced_free_all(vm);
 	free_page((unsigned long)vm->coalesced_ring);
@@ -64,6 +65,9 @@ int vm_check_caller(const struct mullion_vm *vm)
 }
 
 /* -- Ioctls ---------------------------------------------------------------- */
+
+#define X2APIC_API_FLAGS                                                                           \
+	((u64)(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK))
 
 static long vm_ioctl_memory(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
 {
@@ -102,6 +106,179 @@ static long vm_ioctl_memory(struct mullion_vm *vm, unsigned int cmd, void __user
 	return -ENOTTY;
 }
 
+static long vm_enable_cap(struct mullion_vm *vm, const struct kvm_enable_cap *cap)
+{
+	long ret = -EINVAL;
+
+	if (cap->flags)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	switch (cap->cap) {
+	case KVM_CAP_SPLIT_IRQCHIP:
+		if (cap->args[0] <= IRQ_ROUTES_MAX)
+			ret = irqchip_create(vm, IRQCHIP_SPLIT);
+		break;
+	case KVM_CAP_X2APIC_API:
+		if (cap->args[0] & ~X2APIC_API_FLAGS)
+			break;
+		if (cap->args[0] & KVM_X2APIC_API_USE_32BIT_IDS)
+			vm->irqchip.wide_ids = true;
+		if (cap->args[0] & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+			vm->irqchip.no_broadcast = true;
+		ret = 0;
+		break;
+	case KVM_CAP_MAX_VCPU_ID:
+		/* Once, and before there are vCPUs. */
+		if (!cap->args[0] || cap->args[0] > VCPU_ID_MAX || vm->vcpu_count ||
+		    (vm->id_limit != VCPU_ID_MAX && vm->id_limit != cap->args[0]))
+			break;
+		vm->id_limit = cap->args[0];
+		ret = 0;
+		break;
+	}
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+static long set_routing(struct mullion_vm *vm, struct kvm_irq_routing __user *arg)
+{
+	struct kvm_irq_routing_entry *entries;
+	struct kvm_irq_routing head;
+	long ret;
+
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (!irqchip_in_kernel(vm) || head.nr > IRQ_ROUTES_MAX || head.flags)
+		return -EINVAL;
+	entries = vmemdup_user(arg->entries, array_size(head.nr, sizeof(*entries)));
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	mutex_lock(&vm->lock);
+	ret = irqchip_set_routing(vm, entries, head.nr);
+	mutex_unlock(&vm->lock);
+	kvfree(entries);
+	return ret;
+}
+
+static long irq_line(struct mullion_vm *vm, unsigned int cmd, struct kvm_irq_level __user *arg)
+{
+	struct kvm_irq_level level;
+
+	if (copy_from_user(&level, arg, sizeof(level)))
+		return -EFAULT;
+	if (!irqchip_in_kernel(vm))
+		return -ENXIO;
+	level.status = irqchip_line(vm, level.irq, IRQCHIP_SOURCE_USER, level.level);
+	if (cmd == KVM_IRQ_LINE_STATUS && copy_to_user(arg, &level, sizeof(level)))
+		return -EFAULT;
+	return 0;
+}
+
+static long irqchip_state(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
+{
+	struct kvm_irqchip *chip = memdup_user(arg, sizeof(*chip));
+	long ret;
+
+	if (IS_ERR(chip))
+		return PTR_ERR(chip);
+	if (cmd == KVM_SET_IRQCHIP) {
+		ret = irqchip_set(vm, chip);
+	} else {
+		ret = irqchip_get(vm, chip);
+		if (!ret && copy_to_user(arg, chip, sizeof(*chip)))
+			ret = -EFAULT;
+	}
+	kfree(chip);
+	return ret;
+}
+
+static long vm_ioctl_pit(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
+{
+	union {
+		struct kvm_pit_config config;
+		struct kvm_pit_state2 state;
+		struct kvm_reinject_control control;
+	} u;
+	long ret;
+
+	switch (cmd) {
+	case KVM_CREATE_PIT2:
+		if (copy_from_user(&u.config, arg, sizeof(u.config)))
+			return -EFAULT;
+		mutex_lock(&vm->lock);
+		ret = irqchip_pit_create(vm, &u.config);
+		mutex_unlock(&vm->lock);
+		return ret;
+	case KVM_GET_PIT2:
+		ret = irqchip_pit_get(vm, &u.state);
+		if (!ret && copy_to_user(arg, &u.state, sizeof(u.state)))
+			ret = -EFAULT;
+		return ret;
+	case KVM_SET_PIT2:
+		if (copy_from_user(&u.state, arg, sizeof(u.state)))
+			return -EFAULT;
+		return irqchip_pit_set(vm, &u.state);
+	default: /* KVM_REINJECT_CONTROL */
+		if (copy_from_user(&u.control, arg, sizeof(u.control)))
+			return -EFAULT;
+		return irqchip_pit_reinject(vm, &u.control);
+	}
+}
+
+static long vm_ioctl_irqchip(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
+{
+	long ret;
+
+	switch (cmd) {
+	case KVM_CREATE_IRQCHIP:
+		mutex_lock(&vm->lock);
+		ret = irqchip_create(vm, IRQCHIP_KERNEL);
+		mutex_unlock(&vm->lock);
+		return ret;
+	case KVM_GET_IRQCHIP:
+	case KVM_SET_IRQCHIP:
+		return irqchip_state(vm, cmd, arg);
+	case KVM_SET_GSI_ROUTING:
+		return set_routing(vm, arg);
+	case KVM_IRQ_LINE:
+	case KVM_IRQ_LINE_STATUS:
+		return irq_line(vm, cmd, arg);
+	case KVM_SIGNAL_MSI: {
+		struct kvm_msi msi;
+
+		if (copy_from_user(&msi, arg, sizeof(msi)))
+			return -EFAULT;
+		return irqchip_msi(vm, &msi);
+	}
+	case KVM_IRQFD: {
+		struct kvm_irqfd irqfd;
+
+		if (copy_from_user(&irqfd, arg, sizeof(irqfd)))
+			return -EFAULT;
+		return irqfd_set(vm, &irqfd);
+	}
+	case KVM_CREATE_PIT2:
+	case KVM_GET_PIT2:
+	case KVM_SET_PIT2:
+	case KVM_REINJECT_CONTROL:
+		return vm_ioctl_pit(vm, cmd, arg);
+	}
+	return vm_ioctl_memory(vm, cmd, arg);
+}
+
+static long set_boot_id(struct mullion_vm *vm, u64 id)
+{
+	long ret = -EBUSY;
+
+	mutex_lock(&vm->lock);
+	if (!vm->vcpu_count) {
+		vm->boot_id = id;
+		ret = 0;
+	}
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
 static long vm_ioctl_clock(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
 {
 	struct kvm_clock_data data;
@@ -136,16 +313,20 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return 0;
 	case KVM_SET_NR_MMU_PAGES:
 		return arg ? 0 : -EINVAL; /* tables are donated as needed, never recycled */
-	case KVM_ENABLE_CAP:
-		return -EINVAL; /* none that must be enabled is offered */
-	case KVM_SET_GSI_ROUTING:
-	case KVM_CREATE_IRQCHIP:
-		return -ENXIO; /* no interrupt controller in the kernel */
+	case KVM_ENABLE_CAP: {
+		struct kvm_enable_cap cap;
+
+		if (copy_from_user(&cap, (void __user *)arg, sizeof(cap)))
+			return -EFAULT;
+		return vm_enable_cap(vm, &cap);
+	}
+	case KVM_SET_BOOT_CPU_ID:
+		return set_boot_id(vm, arg);
 	case KVM_GET_CLOCK:
 	case KVM_SET_CLOCK:
 		return vm_ioctl_clock(vm, cmd, (void __user *)arg);
 	}
-	return vm_ioctl_memory(vm, cmd, (void __user *)arg);
+	return vm_ioctl_irqchip(vm, cmd, (void __user *)arg);
 }
 
 static int vm_release(struct inode *inode, struct file *file)
@@ -180,6 +361,8 @@ static struct mullion_vm *vm_make(void)
 	INIT_LIST_HEAD(&vm->coalesced_zones);
 	vm->mm = current->mm;
 	vm->notifier.ops = &memory_notifier_ops;
+	vm->id_limit = VCPU_ID_MAX;
+	irqchip_init(vm);
 	clock_init(vm);
 	pool_init(&vm->pool);
 

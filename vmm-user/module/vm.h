@@ -13,6 +13,7 @@
 #include <mullion/abi.h>
 
 #include "donate.h"
+#include "irqchip.h"
 #include "slot_table.h"
 
 struct mullion_vcpu;
@@ -53,7 +54,11 @@ struct mullion_vm {
 	unsigned int invalidating;            /* ranges under way */
 	u64 invalidate_start, invalidate_end; /* hva, covering them all */
 
+	u32 boot_id;  /* of the vCPU that starts; under lock */
+	u32 id_limit; /* vCPU identifiers are below; under lock */
+
 	/* Devices answered in the kernel. */
+	struct irqchip irqchip;
 	struct list_head ioeventfds;      /* see ioeventfd.c */
 	struct list_head coalesced_zones; /* see coalesced.c */
 	spinlock_t coalesced_lock;
