@@ -150,9 +150,9 @@ void vmx_exit_decode(struct vcpu *v, struct vm_exit *x)
 		decode_exception(v, qualification, x);
 		break;
 	case REASON_VMCALL:
-		/* SS.DPL is the CPL. */
+	case REASON_XSETBV: /* on Bochs before the check of CPL, which SS.DPL is */
 		if (vmread(GUEST_SS_ACCESS) >> 5 & 3)
-			x->kind = EXIT_FORBIDDEN;
+			x->kind = basic == REASON_VMCALL ? EXIT_FORBIDDEN : EXIT_PRIVILEGED;
 		break;
 	case REASON_TIMER:
 		x->kind = v->is_service ? EXIT_RETRY : EXIT_INTERRUPT;

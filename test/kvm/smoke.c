@@ -473,6 +473,9 @@ static void test_state(void)
 	CALL(m.vcpu, KVM_GET_REGS, &regs_again);
 	CALL(m.vcpu, KVM_GET_SREGS, &sregs_again);
 	regs.rip++; /* the HLT */
+	/* Bochs has data of it in real mode, which the processor takes as well. */
+	if (sregs.cs.type == 0xb && sregs_again.cs.type == 3)
+		sregs_again.cs.type = 0xb;
 	CHECK(!memcmp(&regs, &regs_again, sizeof(regs)), "rip %llx r15 %llx rflags %llx",
 	      regs_again.rip, regs_again.r15, regs_again.rflags);
 	CHECK(!memcmp(&sregs, &sregs_again, sizeof(sregs)), "cr0 %llx %llx cs %x %x", sregs.cr0,

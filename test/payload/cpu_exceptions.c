@@ -166,7 +166,8 @@ void test_exceptions_double(void)
 	idt_break(VEC_UD, true);
 	TRY("ud2");
 	idt_break(VEC_UD, false);
-	CHECK_TRAP(VEC_NP, idt_error(VEC_UD));
+	/* Bit 0: the event in delivery was no INT instruction (SDM vol. 3A 6.13). */
+	CHECK_TRAP(VEC_NP, idt_error(VEC_UD) | !emulated());
 	/* #NP while #GP is. */
 	idt_break(VEC_GP, true);
 	TRY("mov %0, %%ds", ::"r"(SEL_LIMIT));

@@ -98,6 +98,11 @@ real_call:
 	push %ebp
 	mov %esp, saved_esp
 	lidt real_idt
+	/* Real mode keeps limits and sizes: those of 16 bits, so that the stack goes by SP. */
+	mov $0x20, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
 	ljmp $0x18, $REAL_MODE_AT
 
 	/* Where it comes back: 32-bit code, flat. */
