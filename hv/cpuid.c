@@ -97,10 +97,7 @@ void cpuid_exit(struct vcpu *v, const struct vm_exit *x)
 	uint32_t leaf = (uint32_t)v->gpr[MULLION_RAX];
 	struct mullion_run state;
 	struct cpuid_regs r;
-	struct insn insn;
 
-	if (!vcpu_decode(v, x, INSN_CPUID, &insn))
-		return;
 	r = v->is_service ? service_cpuid(leaf, (uint32_t)v->gpr[MULLION_RCX]) :
 			    guest_cpuid(v, leaf, (uint32_t)v->gpr[MULLION_RCX]);
 	if (leaf == LEAF_FEATURES || leaf == LEAF_EXTENDED_FEATURES) {
@@ -114,5 +111,5 @@ void cpuid_exit(struct vcpu *v, const struct vm_exit *x)
 	v->gpr[MULLION_RBX] = r.ebx;
 	v->gpr[MULLION_RCX] = r.ecx;
 	v->gpr[MULLION_RDX] = r.edx;
-	vcpu_skip(v, insn.length);
+	vcpu_skip(v, x->insn_len);
 }

@@ -50,14 +50,6 @@ _Static_assert(ARRAY_SIZE(stat_of) == EXIT_UNKNOWN + 1, "every kind of exit is c
  */
 #define TURN_EXITS_MAX 1024
 
-static void skip_insn(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind)
-{
-	struct insn insn;
-
-	if (vcpu_decode(v, x, kind, &insn))
-		vcpu_skip(v, insn.length);
-}
-
 static void xsetbv(struct vcpu *v, const struct vm_exit *x)
 {
 	uint64_t value = v->gpr[MULLION_RDX] << 32 | (uint32_t)v->gpr[MULLION_RAX];
@@ -69,7 +61,7 @@ static void xsetbv(struct vcpu *v, const struct vm_exit *x)
 		return;
 	}
 	v->xcr0 = value;
-	skip_insn(v, x, INSN_XSETBV);
+	vcpu_skip(v, x->insn_len);
 }
 
 void exit_leave(struct vcpu *v, const struct vm_exit *x, enum mullion_exit_reason reason,
@@ -144,14 +136,8 @@ static void guest_debug(struct vcpu *v, const struct vm_exit *x)
 static void guest_cr_write(struct vcpu *v, const struct vm_exit *x)
 {
 	struct mullion_run state;
-	struct insn insn;
-	uint64_t old, value;
+	uint64_t old, value = v->gpr[x->cr.gpr];
 
-	if (x->cr.gpr < MULLION_GPRS)
-		insn = (struct insn){ .length = x->insn_len, .rm = x->cr.gpr };
-	else if (!vcpu_decode(v, x, INSN_MOV_TO_CR, &insn))
-		return;
-	value = v->gpr[insn.rm];
 	if (value > 15) {
 		vcpu_inject_exception(v, EXC_GP, 0);
 		return;
@@ -160,7 +146,7 @@ static void guest_cr_write(struct vcpu *v, const struct vm_exit *x)
 	old = state.cr8;
 	state.cr8 = value;
 	vendor->set_state(v, MULLION_GROUP_CR8, &state);
-	vcpu_skip(v, insn.length);
+	vcpu_skip(v, x->insn_len);
 	if (v->request & MULLION_REQUEST_CR8_EXIT && value < old)
 		exit_leave(v, x, MULLION_EXIT_CR8, 0);
 }
@@ -207,7 +193,7 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 		guest_io(v, x);
 		break;
 	case EXIT_HLT:
-		skip_insn(v, x, INSN_HLT);
+		vcpu_skip(v, x->insn_len);
 		exit_leave(v, x, MULLION_EXIT_HLT, 0);
 		break;
 	case EXIT_HYPERCALL:
@@ -228,7 +214,7 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_INVD:
 	case EXIT_WBINVD:
 		/* No device that bypasses the caches is a guest's. */
-		skip_insn(v, x, INSN_CACHE_FLUSH);
+		vcpu_skip(v, x->insn_len);
 		break;
 	case EXIT_IRQ_WINDOW:
 		exit_leave(v, x, MULLION_EXIT_IRQ_WINDOW, 0);
@@ -273,15 +259,10 @@ static _Noreturn void service_end(struct vcpu *v, const char *why)
 static void service_exit(struct vcpu *v, const struct vm_exit *x)
 {
 	switch (x->kind) {
-	case EXIT_HYPERCALL: {
-		struct insn insn;
-
-		if (vcpu_decode(v, x, INSN_VMMCALL, &insn)) {
-			vcpu_skip(v, insn.length);
-			hypercall(v);
-		}
+	case EXIT_HYPERCALL:
+		vcpu_skip(v, x->insn_len);
+		hypercall(v);
 		break;
-	}
 	case EXIT_NESTED_FAULT:
 		service_nested_fault(v, x);
 		break;
@@ -296,7 +277,7 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 		break;
 	case EXIT_INVD: /* would drop others' memory from the caches, too */
 		__asm__ volatile("wbinvd" ::: "memory");
-		skip_insn(v, x, INSN_CACHE_FLUSH);
+		vcpu_skip(v, x->insn_len);
 		break;
 	case EXIT_SHUTDOWN:
 		service_end(v, "triple fault");

@@ -2,28 +2,33 @@
 /* Instruction lengths; contracts in insn.h. */
 #include "hv/insn.h"
 
+#include "hv/lib/string.h"
+
 #define REX_R 0x04
 #define REX_B 0x01
 #define REX_W 0x08
-#define PREFIX_LOCK 0xf0
 #define PREFIX_OPERAND_SIZE 0x66
 #define PREFIX_ADDRESS_SIZE 0x67
 
-/* Opcodes (APM vol. 3 appendix A). A ModRM byte follows where `modrm` says so. */
+/* The opcodes that make exits (APM vol. 3 appendix A), the first byte lowest. A ModRM byte
+ * follows where `modrm` says so. */
 static const struct opcode {
+	uint32_t bytes, mask;
 	uint8_t length;
-	uint8_t bytes[3];
 	bool modrm;
-	uint8_t any; /* bits of the last byte that do not matter */
-} opcodes[INSN_KINDS] = {
-	[INSN_CPUID] = { .length = 2, .bytes = { 0x0f, 0xa2 } },
-	[INSN_RDMSR] = { .length = 2, .bytes = { 0x0f, 0x32 } },
-	[INSN_WRMSR] = { .length = 2, .bytes = { 0x0f, 0x30 } },
-	[INSN_HLT] = { .length = 1, .bytes = { 0xf4 } },
-	[INSN_VMMCALL] = { .length = 3, .bytes = { 0x0f, 0x01, 0xd9 } },
-	[INSN_XSETBV] = { .length = 3, .bytes = { 0x0f, 0x01, 0xd1 } },
-	[INSN_CACHE_FLUSH] = { .length = 2, .bytes = { 0x0f, 0x08 }, .any = 0x01 },
-	[INSN_MOV_TO_CR] = { .length = 2, .bytes = { 0x0f, 0x22 }, .modrm = true },
+} opcodes[EXIT_BY_INSN + 1] = {
+#define OPCODE(value, bytes_count) .bytes = (value), .length = (bytes_count),                      \
+				   .mask = UINT32_MAX >> (32 - 8 * (bytes_count))
+	[EXIT_CPUID] = { OPCODE(0xa20f, 2) },
+	[EXIT_RDMSR] = { OPCODE(0x320f, 2) },
+	[EXIT_WRMSR] = { OPCODE(0x300f, 2) },
+	[EXIT_HLT] = { OPCODE(0xf4, 1) },
+	[EXIT_HYPERCALL] = { OPCODE(0xd9010f, 3) },
+	[EXIT_XSETBV] = { OPCODE(0xd1010f, 3) },
+	/* QEMU's software processor mixes up the exits of these two. */
+	[EXIT_INVD] = { .bytes = 0x080f, .length = 2, .mask = 0xfeff },
+	[EXIT_WBINVD] = { .bytes = 0x080f, .length = 2, .mask = 0xfeff },
+	[EXIT_CR_WRITE] = { OPCODE(0x220f, 2), .modrm = true },
 };
 
 static bool is_prefix(uint8_t byte)
@@ -33,7 +38,7 @@ static bool is_prefix(uint8_t byte)
 	case 0x64: case 0x65:
 	case PREFIX_OPERAND_SIZE: case PREFIX_ADDRESS_SIZE:
 	case 0xf2: case 0xf3: /* repeat */
-	case PREFIX_LOCK:
+	case 0xf0: /* LOCK: MOV CR0 with it names CR8 (APM vol. 3, MOV CRn) */
 		return true;
 	default:
 		return false;
@@ -44,7 +49,7 @@ static bool is_prefix(uint8_t byte)
 struct prefixes {
 	unsigned int length;
 	uint8_t rex;
-	bool lock, operand_size, address_size;
+	bool operand_size, address_size;
 };
 
 static struct prefixes decode_prefixes(const uint8_t *bytes, unsigned int count, bool code64)
@@ -56,7 +61,6 @@ static struct prefixes decode_prefixes(const uint8_t *bytes, unsigned int count,
 
 		if (is_prefix(byte)) {
 			p.rex = 0; /* a REX prefix counts only right before the opcode */
-			p.lock |= byte == PREFIX_LOCK;
 			p.operand_size |= byte == PREFIX_OPERAND_SIZE;
 			p.address_size |= byte == PREFIX_ADDRESS_SIZE;
 		} else if (code64 && (byte & 0xf0) == 0x40) {
@@ -68,36 +72,31 @@ static struct prefixes decode_prefixes(const uint8_t *bytes, unsigned int count,
 	return p;
 }
 
-bool insn_decode(const uint8_t *bytes, unsigned int count, bool code64, enum insn_kind kind,
-		 struct insn *insn)
+uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, unsigned int count, bool code64,
+		    uint8_t *gpr)
 {
 	const struct opcode *opcode = &opcodes[kind];
 	struct prefixes prefixes;
 	unsigned int at;
+	uint32_t word = 0;
 
+	if (count >= sizeof(word) && !opcode->modrm) { /* the usual: no prefixes */
+		memcpy(&word, bytes, sizeof(word));
+		if ((word & opcode->mask) == opcode->bytes)
+			return opcode->length;
+	}
 	count = min(count, (unsigned int)INSN_MAX_LENGTH);
 	prefixes = decode_prefixes(bytes, count, code64);
 	at = prefixes.length;
 	if (at + opcode->length + opcode->modrm > count)
-		return false;
-	for (unsigned int i = 0; i < opcode->length; i++) {
-		uint8_t any = i + 1 == opcode->length ? opcode->any : 0;
-
-		if ((bytes[at + i] & ~any) != opcode->bytes[i])
-			return false;
-	}
+		return 0;
+	memcpy(&word, bytes + at, opcode->length);
+	if ((word & opcode->mask) != opcode->bytes)
+		return 0;
 	at += opcode->length;
-	*insn = (struct insn){ 0 };
-	if (opcode->modrm) {
-		uint8_t modrm = bytes[at++];
-
-		/* LOCK MOV CR0 names CR8 on AMD processors (APM vol. 3, MOV CRn). */
-		insn->reg = (uint8_t)((modrm >> 3 & 7) | (prefixes.rex & REX_R ? 8 : 0) |
-				      (prefixes.lock ? 8 : 0));
-		insn->rm = (uint8_t)((modrm & 7) | (prefixes.rex & REX_B ? 8 : 0));
-	}
-	insn->length = (uint8_t)at;
-	return true;
+	if (opcode->modrm)
+		*gpr = (uint8_t)((bytes[at++] & 7) | (prefixes.rex & REX_B ? 8 : 0));
+	return (uint8_t)at;
 }
 
 /* Bytes of a memory operand's ModRM, SIB and displacement, with 32-bit or 64-bit addressing

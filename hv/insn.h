@@ -1,42 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Just enough of instruction decoding: the length of an instruction whose
- * opcode the exit already told, and the operand of MOV to CR. For processors
- * without next-RIP save and decode assists. Everything wider is emulated in
- * the service domain.
+ * Just enough of instruction decoding: the length of an instruction whose opcode the exit
+ * already told, for processors that do not save it, and stores to the APIC's page. Everything
+ * wider is emulated in the service domain.
  */
 #ifndef HV_INSN_H
 #define HV_INSN_H
 
-#include "hv/types.h"
+#include "hv/vcpu.h"
 
 #define INSN_MAX_LENGTH 15 /* APM vol. 3 1.1 */
 
-/* What the exit says the instruction is. */
-enum insn_kind {
-	INSN_CPUID,
-	INSN_RDMSR,
-	INSN_WRMSR,
-	INSN_HLT,
-	INSN_VMMCALL,
-	INSN_XSETBV,
-	INSN_CACHE_FLUSH, /* INVD or WBINVD: QEMU's software processor mixes up their exits */
-	INSN_MOV_TO_CR,
-	INSN_KINDS,
-};
-
-struct insn {
-	uint8_t length;
-	uint8_t reg; /* MOV: the control register */
-	uint8_t rm;  /* MOV: the general register, enum mullion_gpr */
-};
-
 /*
- * Decodes bytes[0..count) as an instruction of `kind`, with any prefixes; REX prefixes
- * only count in 64-bit code. False if it is another instruction or cut short.
+ * Bytes of the instruction at bytes[0..count), which makes exits of `kind` (up to
+ * EXIT_BY_INSN), with any prefixes; REX prefixes only count in 64-bit code. 0 if it is another
+ * instruction or cut short. *gpr becomes the register operand (enum mullion_gpr) of EXIT_CR_WRITE's.
  */
-bool insn_decode(const uint8_t *bytes, unsigned int count, bool code64, enum insn_kind kind,
-		 struct insn *insn);
+uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, unsigned int count, bool code64,
+		    uint8_t *gpr);
 
 /* A store of 32 bits to memory: MOV m32, r32; MOV m32, imm32; XCHG m32, r32. */
 struct insn_store {

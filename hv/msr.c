@@ -185,11 +185,7 @@ void msr_exit(struct vcpu *v, const struct vm_exit *x)
 	uint32_t index = (uint32_t)v->gpr[MULLION_RCX];
 	uint64_t value = v->gpr[MULLION_RDX] << 32 | (uint32_t)v->gpr[MULLION_RAX];
 	struct mullion_exit *e;
-	struct vm_exit known = *x;
-	struct insn insn;
 
-	if (!vcpu_decode(v, x, write ? INSN_WRMSR : INSN_RDMSR, &insn))
-		return;
 	switch (v->is_service ? service_access(v, index, write, &value) :
 				guest_access(v, index, write, &value)) {
 	case ANSWERED:
@@ -197,7 +193,7 @@ void msr_exit(struct vcpu *v, const struct vm_exit *x)
 			v->gpr[MULLION_RAX] = (uint32_t)value;
 			v->gpr[MULLION_RDX] = value >> 32;
 		}
-		vcpu_skip(v, insn.length);
+		vcpu_skip(v, x->insn_len);
 		break;
 	case FAULT:
 		vcpu_inject_exception(v, EXC_GP, 0);
@@ -207,8 +203,7 @@ void msr_exit(struct vcpu *v, const struct vm_exit *x)
 		e->msr.index = index;
 		e->msr.write = write;
 		e->msr.value = value;
-		known.insn_len = insn.length;
-		exit_leave(v, &known, MULLION_EXIT_MSR, MULLION_GROUP_GPR);
+		exit_leave(v, x, MULLION_EXIT_MSR, MULLION_GROUP_GPR);
 		break;
 	}
 }

@@ -5,6 +5,7 @@
 #include "hv/boot/image.h"
 #include "hv/cpu.h"
 #include "hv/guest_memory.h"
+#include "hv/insn.h"
 #include "hv/lib/string.h"
 #include "hv/log.h"
 #include "hv/panic.h"

@@ -5,7 +5,6 @@
 #include "hv/cpu.h"
 #include "hv/exit.h"
 #include "hv/fpu.h"
-#include "hv/guest_memory.h"
 #include "hv/lib/string.h"
 #include "hv/msr.h"
 #include "hv/panic.h"
@@ -363,28 +362,4 @@ void vcpu_skip(struct vcpu *v, uint8_t length)
 		vendor->set_state(v, MULLION_GROUP_DR, &state);
 		vcpu_inject_exception(v, EXC_DB, 0);
 	}
-}
-
-bool vcpu_decode(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind, struct insn *insn)
-{
-	struct mullion_run state;
-	uint8_t bytes[INSN_MAX_LENGTH];
-	size_t count;
-
-	if (x->insn_len && kind != INSN_MOV_TO_CR) {
-		*insn = (struct insn){ .length = x->insn_len };
-		return true;
-	}
-	vendor->get_state(v, MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR, &state);
-	count = guest_fetch(v->vm, &state, bytes, sizeof(bytes));
-	if (insn_decode(bytes, (unsigned int)count,
-			state.efer & EFER_LMA && state.seg[MULLION_CS].attr & BIT(9), kind, insn)) {
-		v->undecoded = 0;
-		return true;
-	}
-	/* Once may be another processor's doing; then it is code that cannot be read. */
-	if (v->undecoded == x->rip + 1)
-		vcpu_inject_exception(v, EXC_GP, 0);
-	v->undecoded = x->rip + 1;
-	return false;
 }

@@ -5,7 +5,6 @@
 
 #include <mullion/abi.h>
 
-#include "hv/insn.h"
 #include "hv/types.h"
 
 struct vm;
@@ -41,7 +40,6 @@ struct vcpu {
 
 	/* Requests of the module during this run: MULLION_REQUEST_*. */
 	uint32_t request;
-	uint64_t undecoded;  /* 1 + RIP of the last instruction that vcpu_decode() gave up on */
 	uint32_t turn_exits; /* that were answered in root mode since VCPU_RUN */
 	/* An event to be taken on the next entry; also what an exit interrupted. */
 	struct mullion_event inject;
@@ -67,29 +65,32 @@ struct vcpu {
 /* Why the vendor's run() came back: the exit in the vendor's own terms made neutral. The
  * names follow the processor's events, what becomes of them is exit.c's. */
 enum exit_kind {
-	EXIT_INTERRUPT, /* physical, still pending */
-	EXIT_NMI,       /* physical; AMD: still pending; VT-x: to be passed on */
-	EXIT_EXCEPTION, /* vector, error */
+	/* By an instruction, of insn_len bytes. */
 	EXIT_CPUID,
 	EXIT_RDMSR,
 	EXIT_WRMSR,
-	EXIT_IO, /* io */
 	EXIT_HLT,
 	EXIT_HYPERCALL,
-	EXIT_NESTED_FAULT, /* memory */
-	EXIT_CR_WRITE,     /* register number, operand register */
-	EXIT_DR_ACCESS,    /* any access to a debug register */
+	EXIT_CR_WRITE,	   /* cr */
 	EXIT_XSETBV,
 	EXIT_INVD,
 	EXIT_WBINVD,
-	EXIT_FORBIDDEN,  /* an instruction that the guest has not: #UD */
-	EXIT_PRIVILEGED, /* an instruction that the guest may not: #GP(0) */
+	EXIT_BY_INSN = EXIT_WBINVD,
+
+	EXIT_INTERRUPT,	   /* physical, still pending */
+	EXIT_NMI,	   /* physical; AMD: still pending; VT-x: to be passed on */
+	EXIT_EXCEPTION,	   /* exception */
+	EXIT_IO,	   /* io */
+	EXIT_NESTED_FAULT, /* memory */
+	EXIT_DR_ACCESS,	   /* any access to a debug register */
+	EXIT_FORBIDDEN,	   /* an instruction that the guest has not: #UD */
+	EXIT_PRIVILEGED,   /* an instruction that the guest may not: #GP(0) */
 	EXIT_IRQ_WINDOW,
 	EXIT_NMI_WINDOW,
 	EXIT_SHUTDOWN,
-	EXIT_INIT,    /* an INIT signal */
-	EXIT_REFUSED, /* entry failed: the state is invalid */
-	EXIT_RETRY,   /* dealt with by the vendor, or nothing to do */
+	EXIT_INIT,	   /* an INIT signal */
+	EXIT_REFUSED,	   /* entry failed: the state is invalid */
+	EXIT_RETRY,	   /* dealt with by the vendor, or nothing to do */
 	EXIT_UNKNOWN,
 };
 
@@ -98,9 +99,7 @@ struct vm_exit {
 	uint64_t code; /* the vendor's */
 	uint64_t info[2];
 	uint64_t rip;
-	/* Bytes of the instruction at RIP, 0 where the processor does not say:
-	 * vcpu_insn_length() finds out. */
-	uint8_t insn_len;
+	uint8_t insn_len;   /* bytes of the instruction at RIP; 0 where none made the exit */
 	uint8_t insn_count; /* decode assists: valid bytes in insn */
 	uint8_t insn[15];
 	union {
@@ -161,13 +160,5 @@ void vcpu_inject_exception(struct vcpu *v, uint8_t vector, uint32_t error);
 /* RIP past the `length` bytes of an instruction, with the effects on interrupt
  * shadow and single step that completing an instruction has. */
 void vcpu_skip(struct vcpu *v, uint8_t length);
-
-/*
- * Finds out what the processor did not say about the instruction at RIP, which the exit
- * says is of `kind`. False if its bytes cannot be read or say otherwise (another processor
- * changed them): then the guest is entered again as it is, and the second time in the same
- * place with #GP.
- */
-bool vcpu_decode(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind, struct insn *insn);
 
 #endif

@@ -5,7 +5,6 @@
 #include "hv/x86.h"
 #include "svm/translate.h"
 
-#define GPR_UNKNOWN 0xff
 #define INSN_MAX 15
 
 /* Exits by an instruction at RIP, for which the processor saves the next RIP (15.7.1). */
@@ -59,9 +58,10 @@ static void decode_cr_write(const struct vmcb_control *c, struct vm_exit *x)
 {
 	x->kind = EXIT_CR_WRITE;
 	x->cr.number = c->exitcode - VMEXIT_CR0_WRITE;
-	x->cr.gpr = svm_features.decode_assists && c->exitinfo1 & CR_IS_MOV ?
-			    c->exitinfo1 & CR_GPR :
-			    GPR_UNKNOWN;
+	x->cr.gpr = c->exitinfo1 & CR_GPR;
+	/* Without decode assists the register is found with the length. */
+	if (!(svm_features.decode_assists && c->exitinfo1 & CR_IS_MOV))
+		x->insn_len = 0;
 }
 
 void exit_decode(const struct vcpu *v, struct vm_exit *x)

@@ -214,10 +214,11 @@ static void inject(struct vcpu *v)
 static void collect_event(struct vcpu *v, uint64_t injected, uint64_t rip)
 {
 	const struct vmcb *b = vmcb_of(v);
-	struct mullion_event event = event_unpack(b->control.exitintinfo);
+	struct mullion_event event;
 
-	if (!event.valid)
+	if (!(b->control.exitintinfo & EVENT_VALID))
 		return;
+	event = event_unpack(b->control.exitintinfo);
 	if (event_is_software(&event) &&
 	    !((uint32_t)b->control.exitintinfo == (uint32_t)injected && b->save.rip == rip))
 		return;
@@ -235,6 +236,16 @@ static void icebp(struct vcpu *v, struct vm_exit *x)
 	x->rip = vmcb_of(v)->save.rip;
 }
 
+/* Whether this entry is more than an entry: an event, a window, a step, or the end of one. */
+static bool has_business(const struct vcpu *v)
+{
+	const uint32_t busy = MULLION_REQUEST_IRQ_WINDOW | MULLION_REQUEST_NMI_WINDOW |
+			      MULLION_REQUEST_SINGLE_STEP;
+
+	return v->inject.valid || v->nmi_blocked || v->request & busy ||
+	       v->request != vmcb_of(v)->control.armed;
+}
+
 void svm_run(struct vcpu *v, struct vm_exit *x)
 {
 	struct vmcb *b = vmcb_of(v);
@@ -242,15 +253,17 @@ void svm_run(struct vcpu *v, struct vm_exit *x)
 	uint64_t injected, rip = b->save.rip;
 	enum exit_kind kind;
 
-	if (window_open(v, &kind)) {
+	if (has_business(v) && window_open(v, &kind)) {
 		*x = (struct vm_exit){ .kind = kind, .rip = rip };
 		return;
 	}
 
 	load(cpu, v);
 	assign_asid(cpu, v);
-	arm(v);
-	inject(v);
+	if (has_business(v)) {
+		arm(v);
+		inject(v);
+	}
 	injected = b->control.eventinj;
 	b->save.rax = v->gpr[MULLION_RAX];
 	b->save.rsp = v->gpr[MULLION_RSP];
@@ -270,7 +283,9 @@ void svm_run(struct vcpu *v, struct vm_exit *x)
 		collect_event(v, injected, rip);
 	if (b->control.stepping)
 		step_end(v, x);
-	if (x->code == VMEXIT_IRET) {
+	if (x->kind <= EXIT_BY_INSN && !x->insn_len) {
+		svm_find_length(v, x);
+	} else if (x->code == VMEXIT_IRET) {
 		v->nmi_stepping = true;
 		x->kind = EXIT_RETRY;
 	} else if (x->code == VMEXIT_ICEBP) {

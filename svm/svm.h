@@ -22,6 +22,20 @@ static inline struct vmcb *vmcb_of(const struct vcpu *v)
 	return v->control;
 }
 
+/* What a VMCB has no room for: v->vendor_state. */
+struct svm_vcpu {
+	/* The page that code was last read from: see length.c. */
+	uint64_t code_page, code_cr3, code_generation;
+	const uint8_t *code;
+	uint64_t lengthless; /* 1 + RIP of the last instruction that was not found there */
+};
+
+static inline struct svm_vcpu *svm_of(const struct vcpu *v)
+{
+	_Static_assert(sizeof(struct svm_vcpu) <= sizeof(v->vendor_state), "fits");
+	return (struct svm_vcpu *)v->vendor_state;
+}
+
 /* Physical addresses of the permission maps. */
 uint64_t svm_msrpm(bool service);
 uint64_t svm_iopm(void);
@@ -40,6 +54,11 @@ void svm_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run);
 void svm_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *run);
 void svm_run(struct vcpu *v, struct vm_exit *x);
 void svm_unload(struct vcpu *v);
+
+/* x->insn_len, and the operand of EXIT_CR_WRITE, from the bytes at RIP. If these cannot be read
+ * or say otherwise (another processor changed them) the guest is entered again as it is, and
+ * the second time in the same place it gets #GP. */
+void svm_find_length(struct vcpu *v, struct vm_exit *x);
 
 /* The VMCB has v's FS, GS, TR, LDTR and system-call MSRs; the processor may hold them too. */
 void svm_sync(struct vcpu *v);

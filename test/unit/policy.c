@@ -11,23 +11,12 @@ struct vcpu policy_vcpu;
 struct mullion_run policy_run;
 struct policy_outcome policy_outcome;
 uint64_t policy_cr0, policy_cr4, policy_efer, policy_pat;
-bool policy_decodes;
 
 void policy_start(bool service)
 {
 	memset(&policy_outcome, 0, sizeof(policy_outcome));
 	policy_vcpu.is_service = service;
 	policy_vcpu.run = service ? NULL : &policy_run;
-	policy_decodes = true;
-}
-
-bool vcpu_decode(struct vcpu *v, const struct vm_exit *x, enum insn_kind kind, struct insn *insn)
-{
-	(void)kind;
-	(void)x;
-	assert_ptr_equal(v, &policy_vcpu);
-	*insn = (struct insn){ .length = POLICY_INSN_LENGTH };
-	return policy_decodes;
 }
 
 void vcpu_skip(struct vcpu *v, uint8_t length)

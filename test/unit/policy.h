@@ -26,8 +26,7 @@ extern struct policy_outcome {
 	uint32_t groups;
 } policy_outcome;
 
-/* Whether the instruction can be decoded, and how long it is. */
-extern bool policy_decodes;
+/* What the exits tested say of the instruction. */
 #define POLICY_INSN_LENGTH 5
 
 /* Forgets the outcome; the vCPU is a guest's, or the service domain's. */

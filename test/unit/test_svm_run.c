@@ -55,6 +55,12 @@ bool svm_skip(struct vcpu *v, uint8_t len)
 	return false;
 }
 
+void svm_find_length(struct vcpu *v, struct vm_exit *exit)
+{
+	assert_ptr_equal(v, &vcpu);
+	exit->insn_len = 7;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -339,6 +345,19 @@ static void test_icebp(void **state)
 	assert_int_equal(block.save.rip, 0x1001);
 }
 
+static void test_length(void **state)
+{
+	(void)state;
+	run(VMEXIT_CPUID, 0x1000);
+	assert_int_equal(x.insn_len, 7);
+	run(VMEXIT_INTR, 0x1000);
+	assert_int_equal(x.insn_len, 0);
+	svm_features.next_rip = true;
+	block.control.nrip = 0x1002;
+	run(VMEXIT_CPUID, 0x1000);
+	assert_int_equal(x.insn_len, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +372,7 @@ int main(void)
 		cmocka_unit_test_setup(test_single_step, setup),
 		cmocka_unit_test_setup(test_refused, setup),
 		cmocka_unit_test_setup(test_icebp, setup),
+		cmocka_unit_test_setup(test_length, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

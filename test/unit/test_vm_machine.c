@@ -106,20 +106,6 @@ void msr_save_guest(struct vcpu *v)
 	(void)v;
 }
 
-size_t guest_fetch(const struct vm *vm, const struct mullion_run *state, uint8_t *buffer,
-		   size_t size)
-{
-	(void)vm, (void)state, (void)buffer, (void)size;
-	return 0;
-}
-
-bool insn_decode(const uint8_t *bytes, unsigned int count, bool code64, enum insn_kind kind,
-		 struct insn *insn)
-{
-	(void)bytes, (void)count, (void)code64, (void)kind, (void)insn;
-	return false;
-}
-
 void exit_handle(struct vcpu *v, const struct vm_exit *x)
 {
 	(void)v, (void)x;

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Instruction lengths for processors that do not save the next RIP (APM vol. 2 15.7.1). */
+#include "hv/guest_memory.h"
+#include "hv/insn.h"
+#include "hv/phys.h"
+#include "hv/x86.h"
+#include "svm/svm.h"
+#include "svm/translate.h"
+
+static bool is_code64(const struct vmcb_save *s)
+{
+	return s->efer & EFER_LMA && s->cs.attrib & SEGMENT_LONG;
+}
+
+/* Looks where RIP leads to, and remembers the page for the next time. */
+static __attribute__((noinline)) uint8_t walk_length(struct vcpu *v, struct vm_exit *x,
+						     uint64_t linear)
+{
+	const struct vmcb_save *s = &vmcb_of(v)->save;
+	struct svm_vcpu *sv = svm_of(v);
+	struct mullion_run state;
+	uint8_t bytes[INSN_MAX_LENGTH];
+	gpa_t page;
+	hpa_t frame;
+
+	state.rip = s->rip;
+	state.cr0 = s->cr0;
+	state.cr3 = s->cr3;
+	state.cr4 = s->cr4;
+	state.efer = s->efer;
+	state.seg[MULLION_CS] = segment_from_vmcb(&s->cs);
+	if (guest_walk(v->vm, &state, linear & PAGE_MASK, &page) &&
+	    guest_translate(v->vm, page, &frame)) {
+		sv->code = phys_to_virt(frame.raw);
+		sv->code_page = linear >> PAGE_SHIFT;
+		sv->code_cr3 = s->cr3;
+		sv->code_generation = v->tlb_generation;
+	}
+	return insn_length(x->kind, bytes,
+			   (unsigned int)guest_fetch(v->vm, &state, bytes, sizeof(bytes)),
+			   is_code64(s), &x->cr.gpr);
+}
+
+/*
+ * The page that code was last read from is tried first. It may be out of date by what the
+ * guest has done to its page tables since, but its bytes only confirm what the exit says.
+ * That the frame is the VM's still, the VM's generation says.
+ */
+void svm_find_length(struct vcpu *v, struct vm_exit *x)
+{
+	const struct vmcb_save *s = &vmcb_of(v)->save;
+	struct svm_vcpu *sv = svm_of(v);
+	bool code64 = is_code64(s);
+	uint64_t linear = code64 ? s->rip : (uint32_t)(s->cs.base + s->rip);
+	uint64_t offset = linear & ~PAGE_MASK;
+
+	if (sv->code_page == linear >> PAGE_SHIFT && sv->code_cr3 == s->cr3 &&
+	    sv->code_generation == v->tlb_generation && offset <= PAGE_SIZE - INSN_MAX_LENGTH)
+		x->insn_len = insn_length(x->kind, sv->code + offset, INSN_MAX_LENGTH, code64,
+					  &x->cr.gpr);
+	if (!x->insn_len)
+		x->insn_len = walk_length(v, x, linear);
+	if (x->insn_len) {
+		sv->lengthless = 0;
+		return;
+	}
+	/* Once may be another processor's doing; then it is code that cannot be read. */
+	x->kind = sv->lengthless == x->rip + 1 ? EXIT_PRIVILEGED : EXIT_RETRY;
+	sv->lengthless = x->rip + 1;
+}

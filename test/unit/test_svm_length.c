@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* svm/length.c: where the bytes of an instruction are looked for. */
+#include "support.h"
+
+#include <string.h>
+
+#include "hv/guest_memory.h"
+#include "hv/phys.h"
+#include "hv/x86.h"
+#include "svm/svm.h"
+
+#define RIP 0x7000123ull
+
+static struct vmcb block;
+static struct vcpu vcpu;
+
+/* The guest's memory at RIP's page, what a walk finds, and how often it was walked. */
+static uint8_t page[2 * PAGE_SIZE];
+static bool mapped;
+static unsigned int fetches;
+
+void *phys_to_virt(uint64_t pa)
+{
+	assert_int_equal(pa, 0x5000);
+	return page;
+}
+
+bool guest_walk(const struct vm *vm, const struct mullion_run *state, uint64_t linear, gpa_t *out)
+{
+	(void)vm;
+	assert_int_equal(state->cr3, block.save.cr3);
+	assert_int_equal(linear, align_down(RIP, PAGE_SIZE));
+	*out = gpa(0x3000);
+	return mapped;
+}
+
+bool guest_translate(const struct vm *vm, gpa_t address, hpa_t *out)
+{
+	(void)vm;
+	assert_int_equal(address.raw, 0x3000);
+	*out = hpa(0x5000);
+	return mapped;
+}
+
+size_t guest_fetch(const struct vm *vm, const struct mullion_run *state, uint8_t *buffer,
+		   size_t size)
+{
+	(void)vm;
+	fetches++;
+	if (!mapped)
+		return 0;
+	memcpy(buffer, page + (state->rip & (PAGE_SIZE - 1)), size);
+	return size;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&block, 0, sizeof(block));
+	memset(&vcpu, 0, sizeof(vcpu));
+	memset(page, 0x90, sizeof(page));
+	vcpu.control = &block;
+	vcpu.tlb_generation = 1;
+	block.save.efer = EFER_LME | EFER_LMA | EFER_SVME;
+	block.save.cs.attrib = 0xa9b;
+	block.save.cr3 = 0x2000;
+	block.save.rip = RIP;
+	mapped = true;
+	fetches = 0;
+	return 0;
+}
+
+static void put_code(uint64_t rip, const char *bytes, size_t count)
+{
+	memcpy(page + (rip & (PAGE_SIZE - 1)), bytes, count);
+}
+
+static struct vm_exit find(enum exit_kind kind)
+{
+	struct vm_exit x = { .kind = kind, .rip = block.save.rip };
+
+	svm_find_length(&vcpu, &x);
+	return x;
+}
+
+static void test_found(void **state)
+{
+	struct vm_exit x;
+
+	(void)state;
+	put_code(RIP, "\x66\x0f\xa2", 3);
+	assert_int_equal(find(EXIT_CPUID).insn_len, 3);
+	assert_int_equal(find(EXIT_CPUID).kind, EXIT_CPUID);
+	put_code(RIP, "\x44\x0f\x22\xc3", 4);
+	x = find(EXIT_CR_WRITE);
+	assert_int_equal(x.insn_len, 4);
+	assert_int_equal(x.cr.gpr, MULLION_RBX);
+}
+
+static void test_remembered(void **state)
+{
+	(void)state;
+	put_code(RIP, "\x0f\xa2", 2);
+	find(EXIT_CPUID);
+	assert_int_equal(fetches, 1);
+	find(EXIT_CPUID);
+	put_code(RIP + 100, "\xf4", 1);
+	block.save.rip = RIP + 100;
+	assert_int_equal(find(EXIT_HLT).insn_len, 1);
+	assert_int_equal(fetches, 1);
+
+	/* Bytes that say otherwise are looked for again. */
+	assert_int_equal(find(EXIT_CPUID).insn_len, 0);
+	assert_int_equal(fetches, 2);
+
+	/* So they are when the frame may be another, or the page. */
+	vcpu.tlb_generation++;
+	assert_int_equal(find(EXIT_HLT).insn_len, 1);
+	assert_int_equal(fetches, 3);
+	block.save.cr3 += PAGE_SIZE;
+	assert_int_equal(find(EXIT_HLT).insn_len, 1);
+	assert_int_equal(fetches, 4);
+	find(EXIT_HLT);
+	assert_int_equal(fetches, 4);
+}
+
+/* An instruction that may go on in the next page is not read from one alone. */
+static void test_page_end(void **state)
+{
+	(void)state;
+	block.save.rip = align_down(RIP, PAGE_SIZE) + PAGE_SIZE - 1;
+	put_code(block.save.rip, "\x0f\xa2", 2);
+	assert_int_equal(find(EXIT_CPUID).insn_len, 2);
+	assert_int_equal(find(EXIT_CPUID).insn_len, 2);
+	assert_int_equal(fetches, 2);
+}
+
+static void test_not_found(void **state)
+{
+	(void)state;
+	mapped = false;
+	assert_int_equal(find(EXIT_CPUID).kind, EXIT_RETRY);
+	assert_int_equal(find(EXIT_CPUID).kind, EXIT_PRIVILEGED);
+	/* Elsewhere, and after a success, all begins anew. */
+	block.save.rip++;
+	assert_int_equal(find(EXIT_CPUID).kind, EXIT_RETRY);
+	mapped = true;
+	put_code(RIP + 1, "\x0f\xa2", 2);
+	assert_int_equal(find(EXIT_CPUID).kind, EXIT_CPUID);
+	mapped = false;
+	vcpu.tlb_generation++;
+	assert_int_equal(find(EXIT_CPUID).kind, EXIT_RETRY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_found, setup),
+		cmocka_unit_test_setup(test_remembered, setup),
+		cmocka_unit_test_setup(test_page_end, setup),
+		cmocka_unit_test_setup(test_not_found, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
