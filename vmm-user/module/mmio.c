@@ -48,9 +48,14 @@ static int port_in(void *opaque, u16 port, void *data, unsigned int size, unsign
 static int port_out(void *opaque, u16 port, const void *data, unsigned int size, unsigned int count)
 {
 	struct mullion_vcpu *v = opaque;
+	unsigned int i;
 
-	/* User space's devices know all that is in the kernel, too. */
-	if (count == 1 && port_write_in_kernel(v, port, data, size))
+	/* The interrupt controllers have a port for all elements or for none. What eventfds and
+	 * the ring are for, user space's devices know, too. */
+	for (i = 0; i < count; i++)
+		if (!irqchip_port_write(v->vm, port, data + i * size, size))
+			break;
+	if (i == count || (count == 1 && port_write_in_kernel(v, port, data, size)))
 		return GUEST_MEMORY_OK;
 	return GUEST_MEMORY_PENDING;
 }
