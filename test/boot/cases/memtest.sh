@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # memtest86+ from its CD tests a small guest's memory for two minutes of its own clock and
-# finds no error. A full pass: scripts/run --guest build/test-guests/memtest.iso --vnc
-# --guest-args "-m 32", and patience.
+# finds no error. A full pass is started by hand: docs/guests.md.
 start memtest -m 32 -cdrom /share/memtest.iso -boot d
 wait_screen memtest 120 'Memtest86\+'
 wait_screen memtest 360 'Test #[2-9].*'
