@@ -17,6 +17,7 @@ static void forget(struct emulate_context *ctx)
 	ctx->kept_used = 0;
 	ctx->insn_count = 0;
 	ctx->insn_length = 0;
+	ctx->translated.known = false;
 }
 
 static uint8_t privilege(const struct emulate_context *ctx)

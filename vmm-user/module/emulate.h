@@ -128,6 +128,14 @@ struct emulate_context {
 	uint8_t cpl;
 	uint32_t changed; /* MULLION_GROUP_* to store since the last load */
 
+	/* The access that made the exit, as the processor translated it: set by the caller
+	 * after emulate_load, if it was by the instruction itself (not by a page walk). */
+	struct {
+		bool known;
+		bool write;
+		uint64_t gpa;
+	} translated;
+
 	/* Results. */
 	struct mullion_event fault; /* with EMULATE_FAULT; type EXCEPTION */
 	uint64_t fault_address;     /* CR2, when fault.vector is 14 */

@@ -129,6 +129,7 @@ struct opcode {
 };
 
 #define REG_NONE 0xff
+#define PAGE_BYTES 4096u
 
 struct insn {
 	const struct opcode *op;

@@ -8,7 +8,6 @@
  */
 #include "emulate_internal.h"
 
-#define PAGE_BYTES 4096u
 #define DEVICE_BYTES 8u
 
 static int page_fault(struct emulation *e, uint64_t linear, uint32_t error)

@@ -163,6 +163,21 @@ static struct operand find_operand(const struct emulation *e, uint8_t kind, unsi
 	}
 }
 
+/*
+ * Whether `linear` is what the processor translated before it made the exit: the only access
+ * of such a kind that the instruction has, at the same place within its page.
+ */
+static bool is_translated(const struct emulation *e, uint64_t linear, unsigned int size,
+			  unsigned int access)
+{
+	const struct emulate_context *ctx = e->ctx;
+	uint64_t offset = linear % PAGE_BYTES;
+
+	return ctx->translated.known && offset == ctx->translated.gpa % PAGE_BYTES &&
+	       offset + size <= PAGE_BYTES && ctx->translated.write == !!access &&
+	       !(e->insn.op->flags & (OP_STACK | OP_NEAR));
+}
+
 /* Translates a memory operand, so that nothing can fault later. */
 static int map_operand(struct emulation *e, struct operand *operand, unsigned int access)
 {
@@ -170,7 +185,10 @@ static int map_operand(struct emulation *e, struct operand *operand, unsigned in
 	int status =
 		emulate_linear(e, e->insn.segment, operand->offset, operand->size, access, &linear);
 
-	return status ? status : emulate_map(e, linear, operand->size, access, &e->span);
+	if (status || !is_translated(e, linear, operand->size, access))
+		return status ? status : emulate_map(e, linear, operand->size, access, &e->span);
+	e->span = (struct span){ .gpa = { e->ctx->translated.gpa }, .size = { operand->size } };
+	return EMULATE_DONE;
 }
 
 static int load_value(struct emulation *e, struct operand *operand)

@@ -24,6 +24,21 @@ static struct mullion_slot *lookup(struct mullion_vm *vm, u64 gpa, bool write, u
 	return slot;
 }
 
+/* Of page-table entries and most operands: these sizes need no general copy. */
+static bool read_user(void *data, unsigned long hva, unsigned int size)
+{
+	void __user *from = (void __user *)hva;
+
+	switch (size) {
+	case 4:
+		return !get_user(*(u32 *)data, (u32 __user *)from);
+	case 8:
+		return !get_user(*(u64 *)data, (u64 __user *)from);
+	default:
+		return !copy_from_user(data, from, size);
+	}
+}
+
 int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size)
 {
 	struct mullion_vm *vm = ((struct mullion_vcpu *)opaque)->vm;
@@ -32,7 +47,7 @@ int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size)
 	int index;
 
 	index = srcu_read_lock(&vm->slots_srcu);
-	if (lookup(vm, gpa, false, &hva) && !copy_from_user(data, (void __user *)hva, size))
+	if (lookup(vm, gpa, false, &hva) && read_user(data, hva, size))
 		ret = GUEST_MEMORY_OK;
 	srcu_read_unlock(&vm->slots_srcu, index);
 	return ret;

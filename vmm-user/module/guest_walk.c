@@ -37,18 +37,24 @@ struct format {
 	uint8_t large_levels; /* the highest level at which an entry can map a page */
 	bool bare_top;        /* the topmost entries hold an address and no rights (PAE) */
 	uint64_t root_mask;   /* of CR3 */
+	uint64_t address;     /* bits of an 8-byte entry that are an address */
+	uint64_t reserved;    /* bits that are so in an 8-byte entry at every level */
 };
 
 static struct format paging_format(const struct guest_paging *paging)
 {
 	struct format format = { .levels = 2, .entry_size = 4, .index_bits = 10 };
 
+	format.address = bits(PAGE_SHIFT_4K, paging->phys_bits - 1);
+	format.reserved = paging->phys_bits < 52 ? bits(paging->phys_bits, 51) : 0;
+	if (!(paging->efer & EFER_NXE))
+		format.reserved |= ENTRY_NX;
 	if (paging->efer & EFER_LMA) {
 		format.levels = paging->cr4 & CR4_LA57 ? 5 : 4;
 		format.entry_size = 8;
 		format.index_bits = 9;
 		format.large_levels = paging->gib_pages ? 3 : 2;
-		format.root_mask = bits(12, paging->phys_bits - 1);
+		format.root_mask = format.address;
 	} else if (paging->cr4 & CR4_PAE) {
 		format.levels = 3;
 		format.entry_size = 8;
@@ -56,6 +62,7 @@ static struct format paging_format(const struct guest_paging *paging)
 		format.large_levels = 2;
 		format.bare_top = true;
 		format.root_mask = bits(5, 31);
+		format.reserved |= bits(52, 62);
 	} else {
 		format.large_levels = paging->cr4 & CR4_PSE ? 2 : 1;
 		format.root_mask = bits(12, 31);
@@ -82,11 +89,7 @@ static uint64_t reserved_bits(const struct guest_paging *paging, const struct fo
 		       (paging->phys_bits < 40 ? bits(13 + paging->phys_bits - 32, 20) : 0);
 	}
 
-	reserved = paging->phys_bits < 52 ? bits(paging->phys_bits, 51) : 0;
-	if (format->levels == 3)
-		reserved |= bits(52, 62);
-	if (!(paging->efer & EFER_NXE))
-		reserved |= ENTRY_NX;
+	reserved = format->reserved;
 	/* QEMU's software processor marks these entries accessed, in bit 5. */
 	if (format->bare_top && level == format->levels)
 		return reserved | ENTRY_NX | bits(1, 2) | bits(6, 8);
@@ -170,11 +173,10 @@ static bool mark_path(const struct guest_ram_ops *ram, void *opaque, const struc
 	return true;
 }
 
-static uint64_t page_address(const struct guest_paging *paging, const struct format *format,
-			     uint64_t entry, unsigned int shift)
+static uint64_t page_address(const struct format *format, uint64_t entry, unsigned int shift)
 {
 	if (format->entry_size == 8)
-		return entry & bits(shift, paging->phys_bits - 1);
+		return entry & format->address & (~0ull << shift);
 	if (shift == PAGE_SHIFT_4K)
 		return entry & bits(12, 31);
 	return (entry & bits(22, 31)) | (entry & bits(13, 20)) << (32 - 13);
@@ -215,7 +217,7 @@ static enum guest_walk_status walk_once(const struct guest_paging *paging,
 		path.gpa[path.count] = gpa;
 		path.entry[path.count++] = entry;
 		if (level > 1 && !large) {
-			table = page_address(paging, format, entry, PAGE_SHIFT_4K);
+			table = page_address(format, entry, PAGE_SHIFT_4K);
 			continue;
 		}
 		if (!permitted(paging, access, writable, user, nx)) {
@@ -224,7 +226,7 @@ static enum guest_walk_status walk_once(const struct guest_paging *paging,
 		}
 		if (!mark_path(ram, opaque, format, access, &path))
 			return GUEST_WALK_RETRY;
-		walk->gpa = page_address(paging, format, entry, shift) |
+		walk->gpa = page_address(format, entry, shift) |
 			    (linear & bits(0, shift - 1));
 		walk->page_size = 1ull << shift;
 		walk->writable = writable;

@@ -207,6 +207,12 @@ int exit_emulate(struct mullion_vcpu *v)
 	emulate_load(&v->emulate, v->run);
 	v->emulate.insn_count = min_t(u8, exit->insn_count, EMULATE_INSN_MAX);
 	memcpy(v->emulate.insn, exit->insn, v->emulate.insn_count);
+	if (exit->reason == MULLION_EXIT_MEMORY &&
+	    !(exit->memory.access & (MULLION_ACCESS_WALK | MULLION_ACCESS_FETCH))) {
+		v->emulate.translated.known = true;
+		v->emulate.translated.write = exit->memory.access & MULLION_ACCESS_WRITE;
+		v->emulate.translated.gpa = exit->memory.gpa;
+	}
 	return emulate(v);
 }
 
