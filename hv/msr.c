@@ -208,40 +208,33 @@ void msr_exit(struct vcpu *v, const struct vm_exit *x)
 	}
 }
 
-/* MSRs that change hands on every turn, and where a vCPU keeps its value meanwhile. */
-static const struct switched {
-	uint32_t index;
-	size_t feature; /* offset of a bool in struct cpu_features */
-	size_t value;   /* offset of a uint64_t in struct vcpu */
-} switched[] = {
-	{ MSR_TSC_AUX, offsetof(struct cpu_features, rdtscp), offsetof(struct vcpu, tsc_aux) },
-	{ MSR_SPEC_CTRL, offsetof(struct cpu_features, spec_ctrl),
-	  offsetof(struct vcpu, spec_ctrl) },
-	/* A guest's is 0, or XSAVES would show it the service domain's components. */
-	{ MSR_XSS, offsetof(struct cpu_features, xsaves), offsetof(struct vcpu, xss) },
-#define SYSCALL_MSR(index, value)                                                                  \
-	{ index, offsetof(struct cpu_features, syscall_msrs), offsetof(struct vcpu, value) }
-	SYSCALL_MSR(MSR_STAR, star),
-	SYSCALL_MSR(MSR_LSTAR, lstar),
-	SYSCALL_MSR(MSR_CSTAR, cstar),
-	SYSCALL_MSR(MSR_SFMASK, sfmask),
-	SYSCALL_MSR(MSR_KERNEL_GS_BASE, kernel_gs_base),
-};
-
-static void switch_msrs(struct vcpu *from, struct vcpu *to)
+/* The module may have chosen a bit that this processor lacks. */
+static void switch_msr(uint32_t index, uint64_t *old, uint64_t new)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(switched); i++) {
-		const struct switched *s = &switched[i];
-		uint64_t *old = (uint64_t *)((uint8_t *)from + s->value);
-		uint64_t new = *(uint64_t *)((uint8_t *)to + s->value);
+	*old = rdmsr(index);
+	if (*old != new)
+		wrmsr_safe(index, new);
+}
 
-		if (!*((const bool *)&cpu_features + s->feature))
-			continue;
-		*old = rdmsr(s->index);
-		/* The module may have chosen a bit that this processor lacks. */
-		if (*old != new)
-			wrmsr_safe(s->index, new);
-	}
+/* MSRs that change hands on every turn. */
+static void switch_msrs(struct vcpu *from, const struct vcpu *to)
+{
+	const struct cpu_features *f = &cpu_features;
+
+	if (f->rdtscp)
+		switch_msr(MSR_TSC_AUX, &from->tsc_aux, to->tsc_aux);
+	if (f->spec_ctrl)
+		switch_msr(MSR_SPEC_CTRL, &from->spec_ctrl, to->spec_ctrl);
+	/* A guest's is 0, or XSAVES would show it the service domain's components. */
+	if (f->xsaves)
+		switch_msr(MSR_XSS, &from->xss, to->xss);
+	if (!f->syscall_msrs)
+		return;
+	switch_msr(MSR_STAR, &from->star, to->star);
+	switch_msr(MSR_LSTAR, &from->lstar, to->lstar);
+	switch_msr(MSR_CSTAR, &from->cstar, to->cstar);
+	switch_msr(MSR_SFMASK, &from->sfmask, to->sfmask);
+	switch_msr(MSR_KERNEL_GS_BASE, &from->kernel_gs_base, to->kernel_gs_base);
 }
 
 void msr_load_guest(struct vcpu *v)

@@ -38,6 +38,9 @@ static inline gpa_t gpa(uint64_t raw)
 #define BIT(n) (1ul << (n))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Kept out of its callers, which are on the way of every exit. */
+#define COLD __attribute__((cold, noinline))
+
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define max(a, b) ((a) > (b) ? (a) : (b))
 

@@ -6,6 +6,7 @@
 #include "svm/translate.h"
 
 #define INSN_MAX 15
+#define VMMCALL_LENGTH 3
 
 /* Exits by an instruction at RIP, for which the processor saves the next RIP (15.7.1). */
 static bool is_instruction(uint64_t code)
@@ -123,6 +124,8 @@ void exit_decode(const struct vcpu *v, struct vm_exit *x)
 		break;
 	case VMEXIT_VMMCALL:
 		x->kind = s->cpl == 0 ? EXIT_HYPERCALL : EXIT_FORBIDDEN;
+		if (v->is_service) /* without prefixes, says the interface */
+			x->insn_len = VMMCALL_LENGTH;
 		break;
 	case VMEXIT_XSETBV: /* comes before the check of CPL */
 		x->kind = s->cpl == 0 ? EXIT_XSETBV : EXIT_PRIVILEGED;

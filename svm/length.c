@@ -13,8 +13,7 @@ static bool is_code64(const struct vmcb_save *s)
 }
 
 /* Looks where RIP leads to, and remembers the page for the next time. */
-static __attribute__((noinline)) uint8_t walk_length(struct vcpu *v, struct vm_exit *x,
-						     uint64_t linear)
+static COLD uint8_t walk_length(struct vcpu *v, struct vm_exit *x, uint64_t linear)
 {
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 	struct svm_vcpu *sv = svm_of(v);

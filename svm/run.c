@@ -246,24 +246,48 @@ static bool has_business(const struct vcpu *v)
 	       v->request != vmcb_of(v)->control.armed;
 }
 
+/* -> false if there is an exit already. */
+static COLD bool prepare(struct vcpu *v, struct vm_exit *x)
+{
+	enum exit_kind kind;
+
+	if (window_open(v, &kind)) {
+		*x = (struct vm_exit){ .kind = kind, .rip = vmcb_of(v)->save.rip };
+		return false;
+	}
+	arm(v);
+	inject(v);
+	return true;
+}
+
+/* What an exit leaves to be done, other than to be answered. */
+static COLD void finish(struct vcpu *v, struct vm_exit *x, uint64_t injected, uint64_t rip)
+{
+	if (x->kind == EXIT_REFUSED)
+		this_cpu()->next_asid =
+			svm_features.asid_end; /* the flush asked for was not done */
+	else
+		collect_event(v, injected, rip);
+	if (vmcb_of(v)->control.stepping)
+		step_end(v, x);
+	if (x->code == VMEXIT_IRET) {
+		v->nmi_stepping = true;
+		x->kind = EXIT_RETRY;
+	} else if (x->code == VMEXIT_ICEBP) {
+		icebp(v, x);
+	}
+}
+
 void svm_run(struct vcpu *v, struct vm_exit *x)
 {
 	struct vmcb *b = vmcb_of(v);
 	struct cpu *cpu = this_cpu();
 	uint64_t injected, rip = b->save.rip;
-	enum exit_kind kind;
 
-	if (has_business(v) && window_open(v, &kind)) {
-		*x = (struct vm_exit){ .kind = kind, .rip = rip };
+	if (has_business(v) && !prepare(v, x))
 		return;
-	}
-
 	load(cpu, v);
 	assign_asid(cpu, v);
-	if (has_business(v)) {
-		arm(v);
-		inject(v);
-	}
 	injected = b->control.eventinj;
 	b->save.rax = v->gpr[MULLION_RAX];
 	b->save.rsp = v->gpr[MULLION_RSP];
@@ -277,18 +301,10 @@ void svm_run(struct vcpu *v, struct vm_exit *x)
 	b->control.clean = svm_features.clean_bits;
 
 	exit_decode(v, x);
-	if (x->kind == EXIT_REFUSED)
-		cpu->next_asid = svm_features.asid_end; /* the flush asked for was not done */
-	else
-		collect_event(v, injected, rip);
-	if (b->control.stepping)
-		step_end(v, x);
-	if (x->kind <= EXIT_BY_INSN && !x->insn_len) {
+	/* IRET and ICEBP are unknown so far. */
+	if (b->control.exitintinfo & EVENT_VALID || b->control.stepping ||
+	    x->kind == EXIT_REFUSED || x->kind == EXIT_UNKNOWN)
+		finish(v, x, injected, rip);
+	if (x->kind <= EXIT_BY_INSN && !x->insn_len)
 		svm_find_length(v, x);
-	} else if (x->code == VMEXIT_IRET) {
-		v->nmi_stepping = true;
-		x->kind = EXIT_RETRY;
-	} else if (x->code == VMEXIT_ICEBP) {
-		icebp(v, x);
-	}
 }

@@ -2,6 +2,7 @@
 /* Registers between the VMCB and the run page. */
 #include "svm/svm.h"
 
+#include "hv/lib/string.h"
 #include "hv/x86.h"
 #include "svm/translate.h"
 
@@ -76,7 +77,9 @@ static void set_control_registers(struct vcpu *v, const struct mullion_run *run)
 /* MSRs that are in the save area as they are. Without LBR virtualization DBGCTL is only kept
  * there: the processor does not load it. */
 #define MSR_FIELD(name, field)                                                                     \
-	{ offsetof(struct mullion_msrs, name), offsetof(struct vmcb_save, field) }
+	{                                                                                          \
+		offsetof(struct mullion_msrs, name), offsetof(struct vmcb_save, field)             \
+	}
 static const struct msr_field {
 	uint16_t run, save;
 } msr_fields[] = {
@@ -124,10 +127,8 @@ void svm_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
 
 	if (groups & GROUPS_SYNCED)
 		svm_sync(v);
-	if (groups & MULLION_GROUP_GPR) {
-		for (int i = 0; i < MULLION_GPRS; i++)
-			run->gpr[i] = v->gpr[i];
-	}
+	if (groups & MULLION_GROUP_GPR)
+		memcpy(run->gpr, v->gpr, sizeof(v->gpr));
 	if (groups & MULLION_GROUP_RIP) {
 		run->rip = s->rip;
 		run->rflags = s->rflags;
@@ -147,8 +148,7 @@ void svm_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
 	if (groups & MULLION_GROUP_CR8)
 		run->cr8 = b->control.vintr & V_TPR_CR8;
 	if (groups & MULLION_GROUP_DR) {
-		for (int i = 0; i < 4; i++)
-			run->dr[i] = v->dr[i];
+		memcpy(run->dr, v->dr, sizeof(v->dr));
 		run->dr[6] = s->dr6;
 		run->dr[7] = s->dr7;
 	}
@@ -165,10 +165,8 @@ void svm_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *ru
 
 	if (groups & GROUPS_SYNCED)
 		svm_unload(v);
-	if (groups & MULLION_GROUP_GPR) {
-		for (int i = 0; i < MULLION_GPRS; i++)
-			v->gpr[i] = run->gpr[i];
-	}
+	if (groups & MULLION_GROUP_GPR)
+		memcpy(v->gpr, run->gpr, sizeof(v->gpr));
 	if (groups & MULLION_GROUP_RIP) {
 		uint32_t blocked = run->interruptibility;
 
@@ -187,8 +185,7 @@ void svm_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *ru
 		vmcb_touch(b, CLEAN_TPR);
 	}
 	if (groups & MULLION_GROUP_DR) {
-		for (int i = 0; i < 4; i++)
-			v->dr[i] = run->dr[i];
+		memcpy(v->dr, run->dr, sizeof(v->dr));
 		s->dr6 = (uint32_t)run->dr[6];
 		s->dr7 = (uint32_t)run->dr[7];
 		vmcb_touch(b, CLEAN_DRX);

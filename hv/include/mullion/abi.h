@@ -36,8 +36,8 @@
 #define MULLION_SIGNATURE "Mullion\0\0\0\0\0"
 
 /*
- * Hypercalls: VMMCALL on AMD-V, VMCALL on VT-x, from the service domain at
- * CPL 0 only (elsewhere: #UD). RAX holds the number, RDI, RSI, RDX, RCX and R8
+ * Hypercalls: VMMCALL on AMD-V, VMCALL on VT-x, without prefixes, from the service
+ * domain at CPL 0 only (elsewhere: #UD). RAX holds the number, RDI, RSI, RDX, RCX and R8
  * the arguments. RAX returns a value >= 0, or one of the negative errors; every
  * other register is preserved. Root mode checks everything first and then acts
  * without failing: an error means that nothing has changed, except where a call
