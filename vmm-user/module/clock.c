@@ -72,6 +72,14 @@ static bool same_moment(const struct mullion_vm *vm, u64 value, u64 host)
 	return vm->tsc_set && (!value || abs(off) < 1000ll * tsc_khz);
 }
 
+/* Root mode's copy, the one of those who cannot load it, and the clock page follow. */
+static void put_offset(struct mullion_vcpu *v, u64 offset)
+{
+	v->run->msr.tsc_offset = offset;
+	WRITE_ONCE(v->tsc_offset, offset);
+	v->clock_due = true;
+}
+
 int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host)
 {
 	struct mullion_vm *vm = v->vm;
@@ -97,10 +105,31 @@ int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host)
 		v->msrs.tsc_adjust += offset - v->run->msr.tsc_offset;
 	}
 	mutex_unlock(&vm->lock);
-	v->run->msr.tsc_offset = offset;
-	WRITE_ONCE(v->tsc_offset, offset);
-	v->clock_due = true;
+	put_offset(v, offset);
 	return 0;
+}
+
+int clock_start_tsc(struct mullion_vcpu *v)
+{
+	return vcpu_set_tsc(v, 0, true);
+}
+
+int vcpu_get_tsc_offset(struct mullion_vcpu *v, u64 *offset)
+{
+	int ret = vcpu_load(v, MULLION_GROUP_TSC);
+
+	if (!ret)
+		*offset = v->run->msr.tsc_offset;
+	return ret;
+}
+
+int vcpu_set_tsc_offset(struct mullion_vcpu *v, u64 offset)
+{
+	int ret = vcpu_change(v, MULLION_GROUP_TSC);
+
+	if (!ret)
+		put_offset(v, offset);
+	return ret;
 }
 
 /* -- The clock that user space saves --------------------------------------- */

@@ -36,7 +36,9 @@ static const struct {
 
 static bool has_feature(const struct mullion_vcpu *v, u32 function, enum cpuid_reg reg, u32 bit)
 {
-	const struct kvm_cpuid_entry2 *e = vcpu_cpuid(v, function, 0);
+	/* Before KVM_SET_CPUID2 the guest may have whatever is offered. */
+	const struct kvm_cpuid_entry2 *e = v->cpuid_count ? vcpu_cpuid(v, function, 0) :
+							    cpuid_offered(function);
 
 	if (!e)
 		return false;
@@ -99,11 +101,8 @@ bool control_regs_valid(const struct mullion_vcpu *v, const struct kvm_sregs2 *s
 		return false;
 	if (s->cr8 > 15 || !apic_base_valid(v, s->apic_base))
 		return false;
-	/* Before KVM_SET_CPUID2 no features are known; only the reset state makes sense then. */
-	if (v->cpuid_count) {
-		if (s->cr4 & ~cr4_allowed(v) || s->efer & ~efer_allowed(v))
-			return false;
-	}
+	if (s->cr4 & ~cr4_allowed(v) || s->efer & ~efer_allowed(v))
+		return false;
 	return mode_valid(s);
 }
 

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/cpuid.h>
+#include <asm/fpu/xstate.h>
 #include <asm/processor.h>
 
 #include "clock.h"
@@ -18,6 +19,7 @@
 
 #define OFFERED_MAX 256 /* entries of KVM_GET_SUPPORTED_CPUID */
 #define GPA_BITS (ilog2(MULLION_MAX_GPA))
+#define CPUID_1_ECX_OSXSAVE (1u << 27)
 
 static struct cpuid_values __init native(u32 leaf, u32 subleaf)
 {
@@ -84,6 +86,7 @@ int __init cpuid_init(void)
 		.xcr0 = cpuid_xcr0_mask(),
 		.phys_bits = GPA_BITS,
 		.kvmclock = clock_available(),
+		.steal_time = steal_available(),
 		.native = native,
 	};
 
@@ -162,6 +165,62 @@ static int send(struct mullion_vcpu *v, const struct kvm_cpuid_entry2 *entries, 
 	return ret;
 }
 
+/* Bytes of the XSAVE image for the components that are enabled now. */
+static u32 xsave_size(const struct mullion_vcpu *v)
+{
+	u32 size = XSAVE_HDR_OFFSET + XSAVE_HDR_SIZE, i;
+
+	for (i = 2; i < 63; i++) {
+		const struct kvm_cpuid_entry2 *e = NULL;
+
+		if (v->run->xcr0 >> i & 1)
+			e = vcpu_cpuid(v, 0xd, i);
+		if (e)
+			size = max(size, e->eax + e->ebx);
+	}
+	return size;
+}
+
+/* The entry as the guest sees it: some of CPUID mirrors control registers, and root mode answers
+ * so, too. */
+static struct kvm_cpuid_entry2 as_seen(const struct mullion_vcpu *v,
+				       const struct kvm_cpuid_entry2 *entry)
+{
+	struct kvm_cpuid_entry2 e = *entry;
+
+	switch (e.function) {
+	case 1:
+		e.ecx &= ~CPUID_1_ECX_OSXSAVE;
+		if (v->run->cr4 & X86_CR4_OSXSAVE)
+			e.ecx |= CPUID_1_ECX_OSXSAVE;
+		break;
+	case 0xd:
+		if (!e.index)
+			e.ebx = xsave_size(v);
+		break;
+	}
+	return e;
+}
+
+/* A guest that has run has seen its CPUID: only the same is taken again. */
+static bool may_set(const struct mullion_vcpu *v, const struct kvm_cpuid_entry2 *entries, u32 count)
+{
+	u32 i;
+
+	if (!v->has_run)
+		return true;
+	if (count != v->cpuid_count)
+		return false;
+	for (i = 0; i < count; i++) {
+		struct kvm_cpuid_entry2 now = as_seen(v, &v->cpuid[i]);
+		struct kvm_cpuid_entry2 then = as_seen(v, &entries[i]);
+
+		if (memcmp(&now, &then, offsetof(struct kvm_cpuid_entry2, padding)))
+			return false;
+	}
+	return true;
+}
+
 long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
 {
 	struct kvm_cpuid_entry2 *entries;
@@ -175,7 +234,9 @@ long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
 	entries = vmemdup_user(arg->entries, array_size(head.nent, sizeof(*entries)));
 	if (IS_ERR(entries))
 		return PTR_ERR(entries);
-	ret = send(v, entries, head.nent);
+	ret = vcpu_load(v, MULLION_GROUP_CR);
+	if (!ret)
+		ret = may_set(v, entries, head.nent) ? send(v, entries, head.nent) : -EINVAL;
 	if (ret) {
 		kvfree(entries);
 		return ret;
@@ -187,9 +248,20 @@ long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
 	return 0;
 }
 
+const struct kvm_cpuid_entry2 *cpuid_offered(u32 function)
+{
+	u32 i;
+
+	for (i = 0; i < offered.count; i++)
+		if (offered.entries[i].function == function && !offered.entries[i].index)
+			return &offered.entries[i];
+	return NULL;
+}
+
 long vcpu_get_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
 {
-	u32 room;
+	u32 room, i;
+	int ret;
 
 	if (get_user(room, &arg->nent))
 		return -EFAULT;
@@ -197,7 +269,14 @@ long vcpu_get_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
 		return -EFAULT;
 	if (room < v->cpuid_count)
 		return -E2BIG;
-	if (copy_to_user(arg->entries, v->cpuid, v->cpuid_count * sizeof(*v->cpuid)))
-		return -EFAULT;
+	ret = vcpu_load(v, MULLION_GROUP_CR);
+	if (ret)
+		return ret;
+	for (i = 0; i < v->cpuid_count; i++) {
+		struct kvm_cpuid_entry2 e = as_seen(v, &v->cpuid[i]);
+
+		if (copy_to_user(&arg->entries[i], &e, sizeof(e)))
+			return -EFAULT;
+	}
 	return 0;
 }

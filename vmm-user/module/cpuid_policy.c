@@ -119,6 +119,7 @@
 
 /* KVM's features: NOP_IO_DELAY, and with a clock CLOCKSOURCE, CLOCKSOURCE2 and its stable bit. */
 #define KVM_EAX BIT_(1)
+#define KVM_EAX_STEAL BIT_(5)
 #define KVM_EAX_CLOCK (BIT_(0) | BIT_(3) | BIT_(24))
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
@@ -234,7 +235,9 @@ static struct cpuid_values kvm_values(const struct cpuid_policy *policy, uint32_
 {
 	if (leaf == KVM_LEAF) /* "KVMKVMKVM\0\0\0" */
 		return (struct cpuid_values){ KVM_LEAF + 1, 0x4b4d564bu, 0x564b4d56u, 0x4du };
-	return (struct cpuid_values){ KVM_EAX | (policy->kvmclock ? KVM_EAX_CLOCK : 0), 0, 0, 0 };
+	return (struct cpuid_values){ KVM_EAX | (policy->kvmclock ? KVM_EAX_CLOCK : 0) |
+					      (policy->steal_time ? KVM_EAX_STEAL : 0),
+				      0, 0, 0 };
 }
 
 struct cpuid_values cpuid_policy_values(const struct cpuid_policy *policy, uint32_t leaf,

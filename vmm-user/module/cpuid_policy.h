@@ -26,6 +26,7 @@ struct cpuid_policy {
 	uint64_t xcr0;      /* bits that guests may set */
 	uint32_t phys_bits; /* of guest-physical addresses, at the most */
 	bool kvmclock;
+	bool steal_time; /* the waiting time of vCPUs is known */
 	/* The processor's own CPUID. */
 	struct cpuid_values (*native)(uint32_t leaf, uint32_t subleaf);
 };

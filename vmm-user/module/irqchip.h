@@ -78,6 +78,11 @@ int irqchip_set(struct mullion_vm *vm, const struct kvm_irqchip *chip);
 int irqchip_set_routing(struct mullion_vm *vm, const struct kvm_irq_routing_entry *entries,
 			u32 count);
 
+/* -- irqchip_ioctl.c ----------------------------------------------------------- */
+
+/* An ioctl of the VM. -> -ENOTTY if it is none of the interrupt controllers'. */
+long irqchip_ioctl(struct mullion_vm *vm, unsigned int cmd, void __user *arg);
+
 /* -- Lines; any context ------------------------------------------------------ */
 
 /* `source` drives or releases a GSI. A message is sent when it is driven. -> as apic_deliver(), for

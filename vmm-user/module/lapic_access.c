@@ -3,7 +3,6 @@
 #include "lapic_internal.h"
 
 #define ICR_DELIVERY_PENDING (1u << 12)
-#define ICR_DEFINED 0xccfffu /* vector to destination mode, level, trigger, shorthand */
 #define ICR_ASSERT (1u << 14)
 #define ICR_LEVEL (1u << 15)
 #define ICR_LOGICAL (1u << 11)
@@ -72,7 +71,7 @@ static void write_icr(struct lapic *l, uint32_t low, struct lapic_effect *effect
 {
 	uint32_t high = get(l, LAPIC_ICR_HIGH);
 
-	put(l, LAPIC_ICR, low & ICR_DEFINED & ~ICR_DELIVERY_PENDING);
+	put(l, LAPIC_ICR, low & ~ICR_DELIVERY_PENDING);
 	if (l->mode != LAPIC_X2APIC) {
 		high >>= 24;
 		if (high == XAPIC_BROADCAST)
@@ -239,7 +238,7 @@ static bool msr_writable(const struct lapic *l, uint32_t offset, uint32_t *allow
 		*allowed = SPIV_DEFINED | (l->directed ? SPIV_DIRECTED : 0);
 		return true;
 	case LAPIC_ICR:
-		*allowed = ICR_DEFINED | ICR_DELIVERY_PENDING;
+		*allowed = ~0u; /* as KVM has it: reserved bits are kept */
 		return true;
 	case LAPIC_LVT_TIMER:
 		*allowed = LVT_VECTOR | LVT_MASKED | 1u << 12 | LVT_TIMER_PERIODIC |

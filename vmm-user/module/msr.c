@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* MSRs: guests' accesses that root mode does not answer, and user space's. */
+#include <linux/kvm_para.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -11,6 +12,7 @@
 #include "vm.h"
 
 #define MSR_IOCTL_MAX 256
+#define KVM_MSRS 0x100 /* from MSR_KVM_WALL_CLOCK_NEW on */
 #define MISC_ENABLE_RESET 1ull /* fast strings */
 #define APIC_BASE_RESET (0xfee00000ull | MSR_IA32_APICBASE_ENABLE)
 #define PAT_RESET 0x0007040600070406ull
@@ -44,11 +46,33 @@ static u64 *run_value(struct mullion_vcpu *v, const struct msr_row *row)
 	return (u64 *)((u8 *)v->run + row->run_offset);
 }
 
+/* KVM's own MSRs: those that CPUID does not offer fault, if that is wanted, and unknown ones do
+ * so always. */
+static bool pv_missing(const struct mullion_vcpu *v, u32 index, const struct msr_row *row)
+{
+	const struct kvm_cpuid_entry2 *features;
+
+	switch (index) {
+	case MSR_KVM_WALL_CLOCK:
+	case MSR_KVM_SYSTEM_TIME:
+		break;
+	default:
+		if (index - MSR_KVM_WALL_CLOCK_NEW >= KVM_MSRS)
+			return false;
+	}
+	if (!row || !v->enforce_pv)
+		return !row;
+	features = vcpu_cpuid(v, KVM_CPUID_FEATURES, 0);
+	return !features || !(features->eax & row->pv_feature);
+}
+
 int msr_get(struct mullion_vcpu *v, u32 index, u64 *value, bool host)
 {
 	const struct msr_row *row = msr_find(index);
 	int ret = MSR_OK;
 
+	if (!host && pv_missing(v, index, row))
+		return MSR_INVALID;
 	if (!row || (row->flags & MSR_HOST && !host))
 		return MSR_UNKNOWN;
 	if (row->get)
@@ -69,6 +93,8 @@ int msr_set(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 	const struct msr_row *row = msr_find(index);
 	int ret = MSR_OK;
 
+	if (!host && pv_missing(v, index, row))
+		return MSR_INVALID;
 	if (!row || (row->flags & MSR_HOST && !host))
 		return MSR_UNKNOWN;
 	if (row->set)

@@ -288,17 +288,23 @@ static bool has_spec_ctrl(void)
 	       boot_cpu_has(X86_FEATURE_AMD_STIBP) || boot_cpu_has(X86_FEATURE_AMD_SSBD);
 }
 
+#define PV(feature) (1u << (feature))
 #define OWN(field) .own = offsetof(struct vcpu_msrs, field)
 #define RUN_MSR(field)                                                                             \
 	.group = MULLION_GROUP_MSR, .run_offset = offsetof(struct mullion_run, msr.field)
 
 const struct msr_row msr_rows[] = {
 	{ MSR_IA32_TSC, .flags = MSR_LISTED, .get = get_tsc, .set = set_tsc },
-	{ MSR_KVM_WALL_CLOCK, OWN(kvm_wall_clock), .flags = MSR_LISTED, .set = set_wall_clock },
-	{ MSR_KVM_SYSTEM_TIME, OWN(kvm_system_time), .flags = MSR_LISTED, .set = set_system_time },
-	{ MSR_KVM_WALL_CLOCK_NEW, OWN(kvm_wall_clock), .flags = MSR_LISTED, .set = set_wall_clock },
+	{ MSR_KVM_WALL_CLOCK, OWN(kvm_wall_clock), .flags = MSR_LISTED,
+	  .pv_feature = PV(KVM_FEATURE_CLOCKSOURCE), .set = set_wall_clock },
+	{ MSR_KVM_SYSTEM_TIME, OWN(kvm_system_time), .flags = MSR_LISTED,
+	  .pv_feature = PV(KVM_FEATURE_CLOCKSOURCE), .set = set_system_time },
+	{ MSR_KVM_WALL_CLOCK_NEW, OWN(kvm_wall_clock), .flags = MSR_LISTED,
+	  .pv_feature = PV(KVM_FEATURE_CLOCKSOURCE2), .set = set_wall_clock },
 	{ MSR_KVM_SYSTEM_TIME_NEW, OWN(kvm_system_time), .flags = MSR_LISTED,
-	  .set = set_system_time },
+	  .pv_feature = PV(KVM_FEATURE_CLOCKSOURCE2), .set = set_system_time },
+	{ MSR_KVM_STEAL_TIME, OWN(kvm_steal_time), .flags = MSR_LISTED,
+	  .pv_feature = PV(KVM_FEATURE_STEAL_TIME), .set = steal_set },
 	{ MSR_IA32_PLATFORM_ID, .flags = MSR_QUIET },
 	{ MSR_IA32_APICBASE, .get = get_apic_base, .set = set_apic_base },
 	{ MSR_IA32_FEAT_CTL, .get = get_feature_control, .flags = 0 },

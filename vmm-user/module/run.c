@@ -93,6 +93,7 @@ static int enter(struct mullion_vcpu *v)
 	struct mullion_run *run = v->run;
 	long ret;
 
+	v->has_run = true;
 	local_irq_disable();
 	WRITE_ONCE(v->cpu, smp_processor_id());
 	smp_mb(); /* where this vCPU is before what it is asked to do; kick() in apic.c pairs */
@@ -236,6 +237,7 @@ static int run_loop(struct mullion_vcpu *v)
 		if (user_wants_window(v) && vcpu_accepts_irq(v))
 			return exit_simple(v, KVM_EXIT_IRQ_WINDOW_OPEN);
 		clock_update(v);
+		steal_update(v);
 		ret = enter(v);
 		if (ret == 0)
 			continue;

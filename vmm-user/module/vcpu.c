@@ -80,6 +80,40 @@ static int get_mp_state(struct mullion_vcpu *v, struct kvm_mp_state *state)
 	return ret;
 }
 
+static int enable_cap(struct mullion_vcpu *v, const struct kvm_enable_cap *cap)
+{
+	if (cap->flags || cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	v->enforce_pv = cap->args[0];
+	return 0;
+}
+
+/* KVM_HAS_, KVM_GET_ and KVM_SET_DEVICE_ATTR: the offset of the TSC is the only one. */
+static long device_attr(struct mullion_vcpu *v, unsigned int cmd,
+			const struct kvm_device_attr __user *arg)
+{
+	struct kvm_device_attr attr;
+	u64 offset;
+	int ret;
+
+	if (copy_from_user(&attr, arg, sizeof(attr)))
+		return -EFAULT;
+	if (attr.group != KVM_VCPU_TSC_CTRL || attr.attr != KVM_VCPU_TSC_OFFSET)
+		return -ENXIO;
+	switch (cmd) {
+	case KVM_GET_DEVICE_ATTR:
+		ret = vcpu_get_tsc_offset(v, &offset);
+		if (!ret && put_user(offset, (u64 __user *)attr.addr))
+			ret = -EFAULT;
+		return ret;
+	case KVM_SET_DEVICE_ATTR:
+		if (get_user(offset, (u64 __user *)attr.addr))
+			return -EFAULT;
+		return vcpu_set_tsc_offset(v, offset);
+	}
+	return 0;
+}
+
 static int set_signal_mask(struct mullion_vcpu *v, const struct kvm_signal_mask __user *arg)
 {
 	struct kvm_signal_mask head;
@@ -159,6 +193,12 @@ static long vcpu_ioctl_misc(struct mullion_vcpu *v, unsigned int cmd, void __use
 		return SET(struct kvm_x86_mce, vcpu_inject_mce);
 	case KVM_KVMCLOCK_CTRL:
 		return vcpu_clock_stopped(v);
+	case KVM_ENABLE_CAP:
+		return SET(struct kvm_enable_cap, enable_cap);
+	case KVM_HAS_DEVICE_ATTR:
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_SET_DEVICE_ATTR:
+		return device_attr(v, cmd, arg);
 	case KVM_GET_LAPIC:
 		return GET(struct kvm_lapic_state, vcpu_get_lapic);
 	case KVM_SET_LAPIC:
@@ -381,6 +421,8 @@ int vcpu_create_fd(struct mullion_vm *vm, u32 id)
 	mutex_lock(&vm->lock);
 	ret = vm->ended ? -EIO : vcpu_add(v);
 	mutex_unlock(&vm->lock);
+	if (!ret)
+		ret = clock_start_tsc(v);
 	if (ret)
 		goto put_file;
 	fd_install(fd, file);

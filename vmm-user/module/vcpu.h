@@ -30,7 +30,7 @@ struct vcpu_msrs {
 	u64 mtrr_variable[2 * MULLION_MTRR_PAIRS]; /* base, mask, base, ... */
 	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 mce_banks[4 * MULLION_MCE_BANKS]; /* CTL, STATUS, ADDR, MISC, ... */
-	u64 kvm_wall_clock, kvm_system_time;
+	u64 kvm_wall_clock, kvm_system_time, kvm_steal_time;
 };
 
 /*
@@ -75,10 +75,14 @@ struct mullion_vcpu {
 	unsigned int posted_next; /* first access of emulate.posted not yet delivered */
 
 	struct vcpu_msrs msrs;
+	u64 steal_seen; /* the thread's waiting time that the guest knows of, in ns */
+	bool steal_due; /* the guest's page must be written though nothing is new */
 	u64 tsc_offset; /* the run page's, for those who cannot load it */
 	u32 cpuid_count;
 	struct kvm_cpuid_entry2 *cpuid; /* a copy of what was set; kvmalloc */
 
+	bool has_run;
+	bool enforce_pv;   /* KVM's MSRs exist only where the guest's CPUID says so */
 	bool shutdown_due; /* the next KVM_RUN is a shutdown */
 	bool clock_due;    /* the guest's clock page must be written before entry */
 	bool clock_stopped;
@@ -174,6 +178,8 @@ u64 mce_capabilities(void);
 
 /* -- clock.c --------------------------------------------------------------- */
 
+/* Starts a new vCPU's time-stamp counter, at 0 together with the VM's others. */
+int clock_start_tsc(struct mullion_vcpu *v);
 /* Sets or reads the guest's time-stamp counter. `host`: by user space, which sets several vCPUs
  * one after the other and means the same moment. */
 int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host);
@@ -181,8 +187,19 @@ int vcpu_get_tsc(struct mullion_vcpu *v, u64 *value);
 /* MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK: kvmclock. -> enum msr_result. */
 int clock_set_system_time(struct mullion_vcpu *v, u64 value);
 int clock_set_wall_clock(struct mullion_vcpu *v, u64 value);
+/* The TSC's offset, as user space's attribute. */
+int vcpu_get_tsc_offset(struct mullion_vcpu *v, u64 *offset);
+int vcpu_set_tsc_offset(struct mullion_vcpu *v, u64 offset);
 /* Writes the guest's clock page when it is due. */
 void clock_update(struct mullion_vcpu *v);
+
+/* -- steal.c --------------------------------------------------------------- */
+
+/* Whether guests are offered MSR_KVM_STEAL_TIME; writing it (-> enum msr_result); before an entry,
+ * with interrupts on: brings the guest's page up to date. */
+bool steal_available(void);
+int steal_set(struct mullion_vcpu *v, u32 index, u64 value, bool host);
+void steal_update(struct mullion_vcpu *v);
 
 /* -- cpuid.c --------------------------------------------------------------- */
 
@@ -195,6 +212,8 @@ long cpuid_get_supported(struct kvm_cpuid2 __user *arg);
 long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg);
 long vcpu_get_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg);
 const struct kvm_cpuid_entry2 *vcpu_cpuid(const struct mullion_vcpu *v, u32 function, u32 index);
+/* The first entry of a leaf in what is offered, or NULL. */
+const struct kvm_cpuid_entry2 *cpuid_offered(u32 function);
 /* XCR0 bits that guests may set; bytes of their XSAVE image. */
 u64 cpuid_xcr0_mask(void);
 

@@ -140,132 +140,6 @@ static long vm_enable_cap(struct mullion_vm *vm, const struct kvm_enable_cap *ca
 	return ret;
 }
 
-static long set_routing(struct mullion_vm *vm, struct kvm_irq_routing __user *arg)
-{
-	struct kvm_irq_routing_entry *entries;
-	struct kvm_irq_routing head;
-	long ret;
-
-	if (copy_from_user(&head, arg, sizeof(head)))
-		return -EFAULT;
-	if (!irqchip_in_kernel(vm) || head.nr > IRQ_ROUTES_MAX || head.flags)
-		return -EINVAL;
-	entries = vmemdup_user(arg->entries, array_size(head.nr, sizeof(*entries)));
-	if (IS_ERR(entries))
-		return PTR_ERR(entries);
-	mutex_lock(&vm->lock);
-	ret = irqchip_set_routing(vm, entries, head.nr);
-	mutex_unlock(&vm->lock);
-	kvfree(entries);
-	return ret;
-}
-
-static long irq_line(struct mullion_vm *vm, unsigned int cmd, struct kvm_irq_level __user *arg)
-{
-	struct kvm_irq_level level;
-
-	if (copy_from_user(&level, arg, sizeof(level)))
-		return -EFAULT;
-	if (!irqchip_in_kernel(vm))
-		return -ENXIO;
-	level.status = irqchip_line(vm, level.irq, IRQCHIP_SOURCE_USER, level.level);
-	if (cmd == KVM_IRQ_LINE_STATUS && copy_to_user(arg, &level, sizeof(level)))
-		return -EFAULT;
-	return 0;
-}
-
-static long irqchip_state(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
-{
-	struct kvm_irqchip *chip = memdup_user(arg, sizeof(*chip));
-	long ret;
-
-	if (IS_ERR(chip))
-		return PTR_ERR(chip);
-	if (cmd == KVM_SET_IRQCHIP) {
-		ret = irqchip_set(vm, chip);
-	} else {
-		ret = irqchip_get(vm, chip);
-		if (!ret && copy_to_user(arg, chip, sizeof(*chip)))
-			ret = -EFAULT;
-	}
-	kfree(chip);
-	return ret;
-}
-
-static long vm_ioctl_pit(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
-{
-	union {
-		struct kvm_pit_config config;
-		struct kvm_pit_state2 state;
-		struct kvm_reinject_control control;
-	} u;
-	long ret;
-
-	switch (cmd) {
-	case KVM_CREATE_PIT2:
-		if (copy_from_user(&u.config, arg, sizeof(u.config)))
-			return -EFAULT;
-		mutex_lock(&vm->lock);
-		ret = irqchip_pit_create(vm, &u.config);
-		mutex_unlock(&vm->lock);
-		return ret;
-	case KVM_GET_PIT2:
-		ret = irqchip_pit_get(vm, &u.state);
-		if (!ret && copy_to_user(arg, &u.state, sizeof(u.state)))
-			ret = -EFAULT;
-		return ret;
-	case KVM_SET_PIT2:
-		if (copy_from_user(&u.state, arg, sizeof(u.state)))
-			return -EFAULT;
-		return irqchip_pit_set(vm, &u.state);
-	default: /* KVM_REINJECT_CONTROL */
-		if (copy_from_user(&u.control, arg, sizeof(u.control)))
-			return -EFAULT;
-		return irqchip_pit_reinject(vm, &u.control);
-	}
-}
-
-static long vm_ioctl_irqchip(struct mullion_vm *vm, unsigned int cmd, void __user *arg)
-{
-	long ret;
-
-	switch (cmd) {
-	case KVM_CREATE_IRQCHIP:
-		mutex_lock(&vm->lock);
-		ret = irqchip_create(vm, IRQCHIP_KERNEL);
-		mutex_unlock(&vm->lock);
-		return ret;
-	case KVM_GET_IRQCHIP:
-	case KVM_SET_IRQCHIP:
-		return irqchip_state(vm, cmd, arg);
-	case KVM_SET_GSI_ROUTING:
-		return set_routing(vm, arg);
-	case KVM_IRQ_LINE:
-	case KVM_IRQ_LINE_STATUS:
-		return irq_line(vm, cmd, arg);
-	case KVM_SIGNAL_MSI: {
-		struct kvm_msi msi;
-
-		if (copy_from_user(&msi, arg, sizeof(msi)))
-			return -EFAULT;
-		return irqchip_msi(vm, &msi);
-	}
-	case KVM_IRQFD: {
-		struct kvm_irqfd irqfd;
-
-		if (copy_from_user(&irqfd, arg, sizeof(irqfd)))
-			return -EFAULT;
-		return irqfd_set(vm, &irqfd);
-	}
-	case KVM_CREATE_PIT2:
-	case KVM_GET_PIT2:
-	case KVM_SET_PIT2:
-	case KVM_REINJECT_CONTROL:
-		return vm_ioctl_pit(vm, cmd, arg);
-	}
-	return vm_ioctl_memory(vm, cmd, arg);
-}
-
 static long set_boot_id(struct mullion_vm *vm, u64 id)
 {
 	long ret = -EBUSY;
@@ -326,7 +200,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_SET_CLOCK:
 		return vm_ioctl_clock(vm, cmd, (void __user *)arg);
 	}
-	return vm_ioctl_irqchip(vm, cmd, (void __user *)arg);
+	ret = irqchip_ioctl(vm, cmd, (void __user *)arg);
+	return ret == -ENOTTY ? vm_ioctl_memory(vm, cmd, (void __user *)arg) : ret;
 }
 
 static int vm_release(struct inode *inode, struct file *file)
