@@ -24,6 +24,7 @@
 #define HPET 0xfed00000ull
 #define HPET_STATUS 0x20
 #define MSR_TSC_ADJUST 0x3b
+#define MSR_PAT 0x277
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define CR4_PGE (1u << 7)
 #define FRESH_MEMORY 0x2000000ull
@@ -53,12 +54,24 @@ static void hypercall(void)
 		__asm__ volatile("vmcall" : "+a"(number)::"memory");
 }
 
-static void msr_read_emulated(void)
+/* The two that are emulated are answered in different places on Mullion: PAT in root mode,
+ * TSC_ADJUST in the service domain's kernel. */
+static void msr_read_pat(void)
+{
+	rdmsr(MSR_PAT);
+}
+
+static void msr_write_pat(void)
+{
+	wrmsr(MSR_PAT, 0x0007040600070406);
+}
+
+static void msr_read_tsc_adjust(void)
 {
 	rdmsr(MSR_TSC_ADJUST);
 }
 
-static void msr_write_emulated(void)
+static void msr_write_tsc_adjust(void)
 {
 	wrmsr(MSR_TSC_ADJUST, 0);
 }
@@ -168,8 +181,10 @@ static const struct operation {
 	{ "nothing", nothing },
 	{ "cpuid", op_cpuid },
 	{ "hypercall", hypercall },
-	{ "msr-read-emulated", msr_read_emulated },
-	{ "msr-write-emulated", msr_write_emulated },
+	{ "msr-read-pat", msr_read_pat },
+	{ "msr-write-pat", msr_write_pat },
+	{ "msr-read-tsc-adjust", msr_read_tsc_adjust },
+	{ "msr-write-tsc-adjust", msr_write_tsc_adjust },
 	{ "msr-read-direct", msr_read_direct },
 	{ "msr-write-direct", msr_write_direct },
 	{ "cr0-wp", cr0_wp },

@@ -6,9 +6,18 @@ size_t slot_table_size(uint32_t count)
 	return sizeof(struct slot_table) + (size_t)count * sizeof(struct mullion_slot *);
 }
 
-struct mullion_slot *slot_table_find(const struct slot_table *table, uint64_t gfn)
+static bool covers(const struct mullion_slot *slot, uint64_t gfn)
+{
+	return gfn - slot->gfn < slot->pages;
+}
+
+struct mullion_slot *slot_table_find(struct slot_table *table, uint64_t gfn)
 {
 	uint32_t low = 0, high = table->count;
+	uint32_t last = __atomic_load_n(&table->last, __ATOMIC_RELAXED);
+
+	if (last < high && covers(table->slots[last], gfn))
+		return table->slots[last];
 
 	/* The first slot that begins above gfn; the one before it is the only candidate. */
 	while (low < high) {
@@ -19,8 +28,9 @@ struct mullion_slot *slot_table_find(const struct slot_table *table, uint64_t gf
 		else
 			high = middle;
 	}
-	if (!low || gfn - table->slots[low - 1]->gfn >= table->slots[low - 1]->pages)
+	if (!low || !covers(table->slots[low - 1], gfn))
 		return NULL;
+	__atomic_store_n(&table->last, low - 1, __ATOMIC_RELAXED);
 	return table->slots[low - 1];
 }
 
@@ -41,6 +51,7 @@ int slot_table_replace(struct slot_table *to, const struct slot_table *from,
 	uint32_t i;
 
 	to->count = 0;
+	to->last = 0;
 	for (i = 0; i < from->count; i++) {
 		struct mullion_slot *other = from->slots[i];
 

@@ -31,6 +31,7 @@ struct mullion_slot {
 
 struct slot_table {
 	uint32_t count;
+	uint32_t last; /* where slot_table_find found its slot; any value is right */
 	struct mullion_slot *slots[]; /* by ascending gfn, without overlap */
 };
 
@@ -38,7 +39,7 @@ struct slot_table {
 size_t slot_table_size(uint32_t count);
 
 /* The slot that holds guest frame `gfn`, or NULL. */
-struct mullion_slot *slot_table_find(const struct slot_table *table, uint64_t gfn);
+struct mullion_slot *slot_table_find(struct slot_table *table, uint64_t gfn);
 
 /* The slot numbered `id`, or NULL. */
 struct mullion_slot *slot_table_by_id(const struct slot_table *table, uint32_t id);
