@@ -5,18 +5,9 @@
 
 #include <mullion/abi.h>
 
+#include "hv/event.h"
 #include "hv/vcpu.h"
 #include "svm/vmcb.h"
-
-/* EVENTINJ for `event`. In real mode no exception has an error code (8.2). */
-uint64_t event_pack(const struct mullion_event *event, bool real_mode);
-
-/* The event in EXITINTINFO. */
-struct mullion_event event_unpack(uint64_t info);
-
-/* Whether an instruction (INT n, INT3, INTO) may have raised `event`: then RIP stood on
- * that instruction, and the return address is after it. */
-bool event_is_software(const struct mullion_event *event);
 
 struct mullion_segment segment_from_vmcb(const struct vmcb_segment *segment);
 struct vmcb_segment segment_to_vmcb(const struct mullion_segment *segment);

@@ -73,11 +73,7 @@ enum vmexit {
 /* nested_control */
 #define NP_ENABLE BIT(0)
 
-/* eventinj and exitintinfo, 15.20; types are enum mullion_event_type's */
-#define EVENT_TYPE_SHIFT 8
-#define EVENT_ERROR_VALID BIT(11)
-#define EVENT_VALID BIT(31)
-#define EVENT_ERROR_SHIFT 32
+/* eventinj and exitintinfo, 15.20: hv/event.h */
 
 /* exitinfo1 of VMEXIT_IOIO, 15.10.2; bits 4-6 are the size in bytes */
 #define IOIO_IN BIT(0)

@@ -2,6 +2,7 @@
 /* What an exit was, from the VMCS (SDM vol. 3C 29.2 and vol. 3D appendix C). */
 #include "vmx/vmx.h"
 
+#include "hv/event.h"
 #include "hv/x86.h"
 
 #define DR6_B 0xfull /* breakpoints 0-3 */
@@ -104,7 +105,7 @@ static void take_debug_causes(struct vcpu *v, uint64_t qualification)
 static void decode_exception(struct vcpu *v, uint64_t qualification, struct vm_exit *x)
 {
 	uint64_t info = vmread(EXIT_INTERRUPTION);
-	uint8_t type = info >> EVENT_TYPE_SHIFT & 7, vector = info & EVENT_VECTOR;
+	uint8_t type = info >> EVENT_TYPE_SHIFT & 7, vector = (uint8_t)info;
 
 	if (type == MULLION_EVENT_NMI) {
 		this_cpu()->latched |= BIT(EXC_NMI);

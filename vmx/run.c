@@ -12,6 +12,7 @@
  */
 #include "vmx/vmx.h"
 
+#include "hv/event.h"
 #include "hv/guest_memory.h"
 #include "hv/phys.h"
 #include "hv/trap.h"
@@ -122,62 +123,45 @@ static void take_latched(struct cpu *cpu, struct vcpu *v)
 	};
 }
 
-/* Whether `event` is raised by an instruction, of `length` bytes, that RIP has passed. */
-static bool is_software(const struct mullion_event *event, uint8_t *length)
+/* Bytes of the instruction that raises `event` and that RIP has passed; 0: none does. */
+static uint8_t software_length(const struct mullion_event *event)
 {
-	bool interrupt = event->type == MULLION_EVENT_SOFT_INTERRUPT;
-	bool exception = event->type == MULLION_EVENT_EXCEPTION &&
-			 (event->vector == EXC_BP || event->vector == EXC_OF);
-
-	*length = interrupt ? 2 : exception ? 1 : 0;
-	return interrupt || exception;
-}
-
-/* The processor knows which exceptions have an error code, in protected mode (28.2.1.3). */
-static bool has_error(const struct mullion_event *event)
-{
-	return event->type == MULLION_EVENT_EXCEPTION && event->vector < 32 &&
-	       (BIT(EXC_DF) | BIT(EXC_TS) | BIT(EXC_NP) | BIT(EXC_SS) | BIT(EXC_GP) | BIT(EXC_PF) |
-		BIT(EXC_AC)) >> event->vector & 1 &&
-	       vmread(GUEST_CR0) & CR0_PE;
+	if (!event->valid || !event_is_software(event))
+		return 0;
+	return event->type == MULLION_EVENT_SOFT_INTERRUPT ? 2 : 1;
 }
 
 static void inject(struct vcpu *v, const struct mullion_event *event)
 {
-	uint64_t info = EVENT_VALID | (uint64_t)event->type << EVENT_TYPE_SHIFT | event->vector;
-	uint8_t length;
+	uint64_t info;
+	uint8_t length = software_length(event);
 
 	if (!event->valid)
 		return;
+	info = event_pack(event, !(vmread(GUEST_CR0) & CR0_PE));
 	/* The return address is RIP plus this length. */
-	if (is_software(event, &length)) {
+	if (length) {
 		if (event->type == MULLION_EVENT_EXCEPTION)
-			info = EVENT_VALID | EVENT_SOFTWARE_EXCEPTION << EVENT_TYPE_SHIFT |
-			       event->vector;
+			info ^= (MULLION_EVENT_EXCEPTION ^ EVENT_SOFTWARE_EXCEPTION)
+				<< EVENT_TYPE_SHIFT;
 		vmwrite(ENTRY_INSN_LENGTH, length);
 		vmwrite(GUEST_RIP, vmread(GUEST_RIP) - length);
 	}
-	if (has_error(event)) {
-		info |= EVENT_ERROR_VALID;
-		vmwrite(ENTRY_ERROR_CODE, event->error & 0x7fff);
-	}
+	vmwrite(ENTRY_ERROR_CODE, info >> EVENT_ERROR_SHIFT & 0x7fff);
 	/* The processor does this where it raises #DB itself. */
 	if (event->type == MULLION_EVENT_EXCEPTION && event->vector == EXC_DB)
 		vmcs_switch(GUEST_DR7, DR7_GD, false);
-	vmwrite(ENTRY_INTERRUPTION, info);
+	vmwrite(ENTRY_INTERRUPTION, (uint32_t)info);
 	v->inject.valid = 0;
 }
 
 /* Takes back what has not been entered with. */
 static void uninject(struct vcpu *v, const struct mullion_event *event)
 {
-	uint8_t length;
-
 	if (!event->valid)
 		return;
 	vmwrite(ENTRY_INTERRUPTION, 0);
-	if (is_software(event, &length))
-		vmwrite(GUEST_RIP, vmread(GUEST_RIP) + length);
+	vmwrite(GUEST_RIP, vmread(GUEST_RIP) + software_length(event));
 	v->inject = *event;
 }
 
@@ -189,24 +173,19 @@ static void uninject(struct vcpu *v, const struct mullion_event *event)
 static void collect_event(struct vcpu *v, const struct mullion_event *injected)
 {
 	uint64_t info = vmread(IDT_VECTORING);
-	uint8_t type = info >> EVENT_TYPE_SHIFT & 7, length;
+	struct mullion_event event;
 
 	if (!(info & EVENT_VALID))
 		return;
-	if (type >= MULLION_EVENT_SOFT_INTERRUPT) {
-		if (injected->valid && is_software(injected, &length))
+	event = event_unpack(vmread(IDT_VECTORING_ERROR_CODE) << EVENT_ERROR_SHIFT | info);
+	if (event.type >= MULLION_EVENT_SOFT_INTERRUPT) {
+		if (software_length(injected))
 			uninject(v, injected);
 		return;
 	}
-	v->inject = (struct mullion_event){
-		.valid = 1,
-		.type = type,
-		.vector = (uint8_t)info,
-		.has_error = info & EVENT_ERROR_VALID ? 1 : 0,
-		.error = info & EVENT_ERROR_VALID ? vmread(IDT_VECTORING_ERROR_CODE) : 0,
-	};
-	if (type == MULLION_EVENT_NMI)
+	if (event.type == MULLION_EVENT_NMI)
 		vmcs_switch(GUEST_INTERRUPTIBILITY, BLOCKED_BY_NMI, false);
+	v->inject = event;
 }
 
 /* Not together with an event, whose handler would find our TF in the flags that the processor

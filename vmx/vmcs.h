@@ -104,12 +104,8 @@ enum vmcs_field { VMCS_FIELDS(VMCS_ENUM) };
 /* EPT_POINTER: tables of four levels, in write-back memory */
 #define EPTP_FORMAT (3ull << 3 | 6)
 
-/* The interruption fields: vector, type, and: */
-#define EVENT_VECTOR 0xffull
-#define EVENT_TYPE_SHIFT 8
-#define EVENT_ERROR_VALID BIT(11)
+/* The interruption fields, besides what hv/event.h has of them: */
 #define EVENT_NMI_UNBLOCKED BIT(12) /* by IRET, before it faulted; in qualifications too */
-#define EVENT_VALID BIT(31)
 /* Types besides those of enum mullion_event_type. */
 #define EVENT_PRIVILEGED_SOFTWARE 5 /* INT1 */
 #define EVENT_SOFTWARE_EXCEPTION 6  /* INT3, INTO */

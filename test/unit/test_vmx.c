@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "hv/event.h"
 #include "hv/phys.h"
 #include "hv/vm.h"
 #include "hv/x86.h"
