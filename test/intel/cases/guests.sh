@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Unmodified kernels reach userland: of 64 bits by SeaBIOS and GRUB from a disk, of 32 bits
+# without PAE by -kernel.
+# disk: test-guests/cloud.vmlinuz test-guests/tiny-amd64.initramfs
+# files: test-guests/686.vmlinuz test-guests/tiny-i386.initramfs
+start disk -drive file=/share/disk.qcow2,format=qcow2,if=virtio
+wait_console disk 60 GUEST-USERLAND
+ended disk || fail "QEMU's status was $?"
+start linux32 -kernel /share/686.vmlinuz -initrd /share/tiny-i386.initramfs \
+	-append "console=ttyS0 quiet cryptomgr.notests"
+wait_console linux32 60 GUEST-USERLAND
+ended linux32 || fail "QEMU's status was $?"
+cat /share/out/*.console
+mullion stat
+say "passed"
