@@ -40,8 +40,9 @@ static const struct service_trap {
 	/* Moved over RAM it would shadow what root mode reads there. */
 	{ MSR_APIC_BASE, MSR_APIC_BASE, RULE_APIC, 0 },
 	{ 0x830, 0x830, RULE_ICR, 0 },
-	/* IA32_FEATURE_CONTROL: locked, VMX off, so that Linux's own KVM leaves /dev/kvm alone. */
-	{ 0x3a, 0x3a, RULE_LOCKED, 0x1 },
+	/* IA32_FEATURE_CONTROL: locked, VMX outside SMX on, or Linux hides the flag that tools of
+	 * virtualization look for. VMXON faults, and Linux's own KVM survives that. */
+	{ 0x3a, 0x3a, RULE_LOCKED, 0x5 },
 	/* IA32_BIOS_UPDT_TRIG, PATCH_LOADER: microcode is loaded before the hypervisor. */
 	{ 0x79, 0x79, RULE_IGNORE, 0 },
 	{ 0xc0010020, 0xc0010020, RULE_IGNORE, 0 },
@@ -55,8 +56,8 @@ static const struct service_trap {
 	{ 0xc0010058, 0xc0010058, RULE_IGNORE, 0 },
 	/* SMBASE, SMM_ADDR, SMM_MASK: system management mode sees all memory. */
 	{ 0xc0010111, 0xc0010113, RULE_IGNORE, 0 },
-	/* VM_CR: locked, SVM off, for the same; IGNNE, SMM_CTL; VM_HSAVE_PA: root mode's; SVM_KEY,
-	 * SMM_KEY. */
+	/* VM_CR: locked, SVM off, for Linux's own KVM would not survive that EFER.SVME cannot be
+	 * set; IGNNE, SMM_CTL; VM_HSAVE_PA: root mode's; SVM_KEY, SMM_KEY. */
 	{ 0xc0010114, 0xc0010114, RULE_LOCKED, 0x18 },
 	{ 0xc0010115, 0xc0010116, RULE_IGNORE, 0 },
 	{ 0xc0010117, 0xc0010117, RULE_HIDDEN, 0 }, /* Linux clears it before it reboots */

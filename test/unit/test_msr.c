@@ -276,7 +276,7 @@ static void test_locked(void **state)
 {
 	(void)state;
 	present = 0x3a;
-	expect_read(true, 0x3a, 1);
+	expect_read(true, 0x3a, 5);
 	expect_fault(true, true, 0x3a, 1);
 	present = 0xc0010114;
 	present_value = 0x10;
