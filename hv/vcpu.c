@@ -16,15 +16,45 @@
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU fills one frame");
 _Static_assert(sizeof(struct mullion_cpuid) * MULLION_CPUID_MAX <= PAGE_SIZE, "so does its CPUID");
 
+/* Segments after INIT. */
+#define ATTR_CODE 0x9b
+#define ATTR_DATA 0x93
+#define ATTR_LDT 0x82
+#define ATTR_TSS 0x8b
+
 #define REQUESTS                                                                                   \
 	(MULLION_REQUEST_IRQ_WINDOW | MULLION_REQUEST_NMI_WINDOW | MULLION_REQUEST_CR8_EXIT |      \
 	 MULLION_REQUEST_DEBUG | MULLION_REQUEST_SINGLE_STEP)
+
+/* Registers after INIT, APM vol. 2 table 14-1, SDM vol. 3A table 10-1. */
+static void set_init_state(struct vcpu *v)
+{
+	struct mullion_run state = {
+		.rip = 0xfff0,
+		.rflags = RFLAGS_FIXED,
+		.cr0 = CR0_ET,
+		.dr = { [6] = DR6_RESET, [7] = DR7_RESET },
+		.msr.pat = PAT_RESET,
+		.gdtr.limit = 0xffff,
+		.idtr.limit = 0xffff,
+	};
+
+	for (int i = 0; i < MULLION_SEGS; i++)
+		state.seg[i] = (struct mullion_segment){ .attr = ATTR_DATA, .limit = 0xffff };
+	state.seg[MULLION_CS] = (struct mullion_segment){
+		.selector = 0xf000, .attr = ATTR_CODE, .limit = 0xffff, .base = 0xffff0000,
+	};
+	state.seg[MULLION_LDTR].attr = ATTR_LDT;
+	state.seg[MULLION_TR].attr = ATTR_TSS;
+	vendor->set_state(v, MULLION_GROUPS & ~MULLION_GROUP_FPU, &state);
+}
 
 void vcpu_renew(struct vcpu *v)
 {
 	vendor->unload(v);
 	memset(v->control, 0, PAGE_SIZE);
 	vendor->vcpu_init(v);
+	set_init_state(v);
 	if (!v->is_service)
 		vendor->trap_dr(v, true);
 	vendor->unload(v);

@@ -29,8 +29,8 @@ struct vendor {
 	/* Turns virtualization on, on the calling processor; cpu->vendor_area is a zeroed frame. */
 	void (*cpu_on)(struct cpu *cpu);
 
-	/* Fills v->control (a zeroed frame) for the state after INIT with the
-	 * intercepts of a guest or of the service domain (v->is_service). */
+	/* Fills v->control (a zeroed frame) but for the registers, with the intercepts
+	 * of a guest or of the service domain (v->is_service). */
 	void (*vcpu_init)(struct vcpu *v);
 
 	/*

@@ -39,6 +39,7 @@
 #define RFLAGS_RF BIT(16)
 #define RFLAGS_VM BIT(17)
 #define RFLAGS_AC BIT(18)
+#define RFLAGS_VALID 0x3f7fd7ull /* bits that exist */
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
@@ -51,6 +52,8 @@
 #define EFER_AIBRSE BIT(21)
 
 #define DR6_RESET 0xffff0ff0ull
+#define DR6_B 0xfull /* breakpoints 0-3 */
+#define DR6_BD BIT(13)
 #define DR6_BS BIT(14)
 #define DR7_RESET 0x400ull
 #define DR7_ENABLES 0xffull
@@ -80,6 +83,8 @@
 
 #define MSR_SYSCFG 0xc0010010u
 #define SYSCFG_MEM_ENCRYPT BIT(23)
+
+#define SPEC_CTRL_VALID 7ull /* IBRS, STIBP, SSBD */
 
 #define PAT_RESET 0x0007040600070406ull
 

@@ -15,8 +15,6 @@
 #include "hv/x86.h"
 #include "svm/translate.h"
 
-#define DR6_B 0xfull /* breakpoints 0-3 */
-#define DR6_BD BIT(13)
 
 _Static_assert(offsetof(struct vcpu, gpr) == 0 && MULLION_RSP == 4 && MULLION_R15 == 15, "entry.S");
 

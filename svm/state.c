@@ -10,8 +10,6 @@
 #define GROUPS_SYNCED (MULLION_GROUP_SEG | MULLION_GROUP_MSR)
 
 /* Bits that exist; the processor ignores the others or, for DR6 and DR7, refuses them. */
-#define RFLAGS_VALID 0x3f7fd7ull
-#define SPEC_CTRL_VALID 7ull /* IBRS, STIBP, SSBD */
 
 static const uint16_t segment_offset[MULLION_SEGS] = {
 	[MULLION_ES] = offsetof(struct vmcb_save, es),

@@ -7,12 +7,6 @@
 #include "hv/x86.h"
 #include "svm/translate.h"
 
-/* Segment attributes after INIT, APM vol. 2 table 14-1. */
-#define ATTR_CODE 0x9b
-#define ATTR_DATA 0x93
-#define ATTR_LDT 0x82
-#define ATTR_TSS 0x8b
-
 /* Instructions of a hypervisor, which neither guests nor the service domain have; the
  * processor insists on the first. */
 static const enum vmexit intercepts_all[] = {
@@ -36,10 +30,8 @@ static const enum vmexit intercepts_guest[] = {
 
 void svm_vcpu_init(struct vcpu *v)
 {
-	const struct vmcb_segment data = { .attrib = ATTR_DATA, .limit = 0xffff };
 	struct vmcb *b = vmcb_of(v);
 	struct vmcb_control *c = &b->control;
-	struct vmcb_save *s = &b->save;
 
 	for (size_t i = 0; i < ARRAY_SIZE(intercepts_all); i++)
 		vmcb_intercept(b, intercepts_all[i], true);
@@ -50,26 +42,10 @@ void svm_vcpu_init(struct vcpu *v)
 		c->vintr = V_INTR_MASKING;
 	}
 	v->asid_generation = 0;
-	v->tsc_offset = 0;
 	c->iopm_base_pa = svm_iopm();
 	c->msrpm_base_pa = svm_msrpm(v->is_service);
 	c->nested_control = NP_ENABLE;
 	c->n_cr3 = v->vm->nested.root.raw;
-
-	s->cs = (struct vmcb_segment){
-		.selector = 0xf000, .attrib = ATTR_CODE, .limit = 0xffff, .base = 0xffff0000,
-	};
-	s->ds = s->es = s->fs = s->gs = s->ss = data;
-	s->ldtr = (struct vmcb_segment){ .attrib = ATTR_LDT, .limit = 0xffff };
-	s->tr = (struct vmcb_segment){ .attrib = ATTR_TSS, .limit = 0xffff };
-	s->gdtr.limit = s->idtr.limit = 0xffff;
-	s->rip = 0xfff0;
-	s->rflags = RFLAGS_FIXED;
-	s->cr0 = CR0_ET;
-	s->efer = EFER_SVME;
-	s->dr6 = DR6_RESET;
-	s->dr7 = DR7_RESET;
-	s->g_pat = PAT_RESET;
 }
 
 bool svm_skip(struct vcpu *v, uint8_t len)

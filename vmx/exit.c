@@ -5,8 +5,7 @@
 #include "hv/event.h"
 #include "hv/x86.h"
 
-#define DR6_B 0xfull /* breakpoints 0-3 */
-#define DR6_CAUSES (DR6_B | BIT(13) | DR6_BS)
+#define DR6_CAUSES (DR6_B | DR6_BD | DR6_BS)
 
 /* Exits of which nothing else is to be said: what they are, and whether an instruction, whose
  * length is known, made them. */

@@ -6,8 +6,6 @@
 #include "hv/x86.h"
 
 /* Bits that exist; the processor refuses the others. */
-#define RFLAGS_VALID 0x3f7fd7ull
-#define SPEC_CTRL_VALID 7ull /* IBRS, STIBP, SSBD */
 #define DEBUGCTL_BTF BIT(1)  /* the records of branches are not switched */
 #define CR3_VALID (~BIT(63))
 #define ALL (~0ull)

@@ -8,11 +8,6 @@
 #include "hv/vm.h"
 #include "hv/x86.h"
 
-/* Access rights after INIT, SDM vol. 3A table 10-1. */
-#define ACCESS_CODE 0x9b
-#define ACCESS_DATA 0x93
-#define ACCESS_LDT 0x82
-#define ACCESS_TSS 0x8b
 #define SEGMENT_LONG BIT(13) /* of access rights */
 
 #define CR4_GUEST                                                                                  \
@@ -25,12 +20,6 @@ static const struct {
 	const char *name;
 	enum vmcs_field field;
 } fields[] = { VMCS_FIELDS(VMCS_ROW) };
-
-static const uint8_t segment_access[MULLION_SEGS] = {
-	[MULLION_ES] = ACCESS_DATA, [MULLION_CS] = ACCESS_CODE,  [MULLION_SS] = ACCESS_DATA,
-	[MULLION_DS] = ACCESS_DATA, [MULLION_FS] = ACCESS_DATA,  [MULLION_GS] = ACCESS_DATA,
-	[MULLION_LDTR] = ACCESS_LDT, [MULLION_TR] = ACCESS_TSS,
-};
 
 /* NE must be 1 in VMX operation. The caches stay on whatever a guest writes: CD and NW are
  * the processor's, not the vCPU's, and entry and exit do not switch them. */
@@ -73,32 +62,12 @@ static void write_host_state(void)
 	vmwrite(HOST_RIP, (uint64_t)vmx_exit);
 }
 
-static void write_guest_state(struct vcpu *v)
-{
-	for (int i = 0; i < MULLION_SEGS; i++) {
-		vmwrite(SEGMENT_FIELD(GUEST_ES_LIMIT, i), 0xffff);
-		vmwrite(SEGMENT_FIELD(GUEST_ES_ACCESS, i), segment_access[i]);
-	}
-	vmwrite(GUEST_CS_SELECTOR, 0xf000);
-	vmwrite(GUEST_CS_BASE, 0xffff0000);
-	vmwrite(GUEST_GDTR_LIMIT, 0xffff);
-	vmwrite(GUEST_IDTR_LIMIT, 0xffff);
-	vmwrite(GUEST_RIP, 0xfff0);
-	vmwrite(GUEST_RFLAGS, RFLAGS_FIXED);
-	vmwrite(GUEST_CR0, CR0_ET | CR0_NE);
-	vmwrite(CR0_SHADOW, CR0_ET);
-	vmwrite(GUEST_CR4, CR4_VMXE | (v->is_service ? 0 : CR4_MCE));
-	vmwrite(GUEST_DR7, DR7_RESET);
-	vmwrite(GUEST_PAT, PAT_RESET);
-	vmwrite(VMCS_LINK_POINTER, ~0ull);
-}
-
 void vmx_vcpu_init(struct vcpu *v)
 {
 	struct vmx_vcpu *vx = vmx_of(v);
 
 	*(uint32_t *)v->control = vmx_features.revision;
-	*vx = (struct vmx_vcpu){ .dr6 = DR6_RESET, .dr6_live = vx->dr6_live, .active = true };
+	*vx = (struct vmx_vcpu){ .dr6_live = vx->dr6_live, .active = true };
 	vmx_unload(v); /* VMCLEAR makes it a VMCS */
 	vmx_load(v);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -116,11 +85,9 @@ void vmx_vcpu_init(struct vcpu *v)
 	vmwrite(PREEMPTION_TIMER, v->is_service ? 0 : vmx_features.turn_limit);
 	vmwrite(CR0_MASK, vmx_cr0_mask(v));
 	vmwrite(CR4_MASK, vmx_cr4_mask(v));
+	vmwrite(VMCS_LINK_POINTER, ~0ull);
 	write_host_state();
-	write_guest_state(v);
 	v->last_cpu = NULL;
-	v->tsc_offset = 0;
-	v->vtpr = 0;
 }
 
 bool vmx_skip(struct vcpu *v, uint8_t len)

@@ -366,7 +366,6 @@ static void test_init(void **state)
 {
 	(void)state;
 	svm_vcpu_init(&vcpu);
-	assert_int_equal(block.save.cs.base + block.save.rip, 0xfffffff0);
 	assert_int_equal(block.control.vintr, V_INTR_MASKING);
 	assert_int_equal(block.control.n_cr3, 0x7000);
 	assert_int_equal(block.control.msrpm_base_pa, 0x3000);
