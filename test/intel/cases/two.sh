@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Two processors, two guests at the same time.
+# Two processors, two guests at the same time; and thousands of NMIs, sent to a processor that
+# goes from Linux to a guest and back, of which each must arrive in Linux.
+# modules: isolation
 # files: test-guests/cloud.vmlinuz test-guests/tiny-amd64.initramfs
-# files: test/kvm/kvm_smoke
+# files: test/kvm/kvm_smoke test/payload/leak test/isolation/isolation_probe
 [ "$(nproc)" = 2 ] || fail "Linux has $(nproc) processors"
 /share/kvm_smoke replaced-pages || fail "pages that are replaced under running vCPUs"
 for name in one two; do
@@ -13,4 +15,17 @@ wait_console one 90 GUEST-USERLAND
 wait_console two 90 GUEST-USERLAND
 ended one || fail "QEMU's status was $?"
 ended two || fail "QEMU's status was $?"
+
+taskset -p 2 $$
+start beside -cpu host -m 64 -device isa-debug-exit,iobase=0xf4,iosize=4 \
+	-kernel /share/leak -append turns=300
+/share/isolation_probe &
+probe=$!
+dmesg -n 7
+taskset 1 insmod /share/nmi.ko cpu=1 count=5000 || fail "NMIs"
+kill -TERM $probe
+wait $probe || fail "registers of a process"
+ended beside
+[ $? = 1 ] || fail "registers of a guest"
+mullion stat
 say "passed"
