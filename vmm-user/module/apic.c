@@ -90,6 +90,17 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 	return HRTIMER_NORESTART; /* timer_arm() has started it, if at all */
 }
 
+/* The registers after power-up or INIT. Firmware wires the PIC to the first processor; device
+ * models that load kernels without firmware expect that it has been done. */
+static void reset_registers(struct mullion_vcpu *v)
+{
+	struct lapic *l = &v->apic->lapic;
+
+	lapic_reset(l);
+	if (v->msrs.apic_base & APIC_BASE_BSP)
+		l->page[LAPIC_LVT_LINT0 / 4] = APIC_EXTINT << 8;
+}
+
 /* -- Life ---------------------------------------------------------------------- */
 
 int apic_create(struct mullion_vcpu *v)
@@ -109,8 +120,8 @@ int apic_create(struct mullion_vcpu *v)
 	apic->lapic.id = v->id;
 	apic->lapic.mode = lapic_mode_of(v->msrs.apic_base);
 	apic->lapic.directed = v->vm->irqchip.kind == IRQCHIP_SPLIT;
-	lapic_reset(&apic->lapic);
 	v->apic = apic;
+	reset_registers(v);
 	return 0;
 }
 
@@ -320,7 +331,7 @@ int apic_take_events(struct mullion_vcpu *v)
 	apic->init = apic->sipi = false;
 	apic->nmis = 0;
 	if (init) {
-		lapic_reset(&apic->lapic);
+		reset_registers(v);
 		timer_arm(v);
 	}
 	raw_spin_unlock_irq(&apic->lock);

@@ -73,6 +73,8 @@ int msr_get(struct mullion_vcpu *v, u32 index, u64 *value, bool host)
 
 	if (!host && pv_missing(v, index, row))
 		return MSR_INVALID;
+	if (!host && index == MSR_PLATFORM_INFO && READ_ONCE(v->vm->hide_platform_info))
+		return MSR_INVALID;
 	if (!row || (row->flags & MSR_HOST && !host))
 		return MSR_UNKNOWN;
 	if (row->get)

@@ -239,6 +239,14 @@ static int get_de_cfg(struct mullion_vcpu *v, u32 index, u64 *value)
 	return MSR_OK;
 }
 
+static int set_host_only(struct mullion_vcpu *v, u32 index, u64 value, bool host)
+{
+	if (!host)
+		return MSR_INVALID;
+	*(u64 *)((u8 *)&v->msrs + msr_find(index)->own) = value;
+	return MSR_OK;
+}
+
 static int set_ucode_rev(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
 	/* Guests write 0 before they read it (SDM vol. 3A 9.11.7). */
@@ -313,6 +321,7 @@ const struct msr_row msr_rows[] = {
 	{ MSR_IA32_UCODE_WRITE, .get = get_zero, .set = set_ignored },
 	{ MSR_IA32_UCODE_REV, OWN(ucode_rev), .flags = MSR_LISTED | MSR_FEATURE,
 	  .set = set_ucode_rev },
+	{ MSR_PLATFORM_INFO, OWN(platform_info), .flags = MSR_LISTED, .set = set_host_only },
 	{ MSR_MTRRcap, .get = get_mtrr_cap },
 	{ MSR_IA32_SYSENTER_CS, RUN_MSR(sysenter_cs), .flags = MSR_LISTED },
 	{ MSR_IA32_SYSENTER_ESP, RUN_MSR(sysenter_esp), .flags = MSR_LISTED },

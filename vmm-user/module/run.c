@@ -277,6 +277,8 @@ static int run_checked(struct mullion_vcpu *v)
 {
 	int ret = vcpu_load(v, MULLION_GROUPS_ALWAYS);
 
+	if (!ret)
+		ret = sync_regs_in(v);
 	if (!ret && !v->apic)
 		ret = take_cr8(v);
 	if (ret)
@@ -299,6 +301,11 @@ static int run_checked(struct mullion_vcpu *v)
 	}
 out:
 	tell_user(v);
+	if (ret >= 0 || ret == -EINTR) {
+		int stored = sync_regs_out(v);
+
+		ret = stored ? stored : ret;
+	}
 	return ret;
 }
 

@@ -21,6 +21,7 @@ struct kvm_x86_mce;
 /* MSRs that only the module knows. */
 struct vcpu_msrs {
 	u64 apic_base;
+	u64 platform_info;
 	u64 misc_enable;
 	u64 ucode_rev;
 	u64 hwcr;
@@ -238,6 +239,13 @@ int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events);
 int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events);
 int vcpu_interrupt(struct mullion_vcpu *v, u32 vector);
 int vcpu_nmi(struct mullion_vcpu *v);
+
+/* -- sync_regs.c ------------------------------------------------------------ */
+
+/* Takes what user space has changed in kvm_run before KVM_RUN, and stores what it wants there
+ * after it. -> 0, -EINVAL for unknown parts, or what the ioctls answer. */
+int sync_regs_in(struct mullion_vcpu *v);
+int sync_regs_out(struct mullion_vcpu *v);
 
 /* KVM_TRANSLATE: the guest's page tables, walked for a supervisor's read. guest_ram.c. */
 int vcpu_translate(struct mullion_vcpu *v, struct kvm_translation *t);

@@ -127,6 +127,10 @@ static long vm_enable_cap(struct mullion_vm *vm, const struct kvm_enable_cap *ca
 			vm->irqchip.no_broadcast = true;
 		ret = 0;
 		break;
+	case KVM_CAP_MSR_PLATFORM_INFO:
+		WRITE_ONCE(vm->hide_platform_info, !cap->args[0]);
+		ret = 0;
+		break;
 	case KVM_CAP_MAX_VCPU_ID:
 		/* Once, and before there are vCPUs. */
 		if (!cap->args[0] || cap->args[0] > VCPU_ID_MAX || vm->vcpu_count ||

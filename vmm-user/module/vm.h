@@ -54,8 +54,9 @@ struct mullion_vm {
 	unsigned int invalidating;            /* ranges under way */
 	u64 invalidate_start, invalidate_end; /* hva, covering them all */
 
-	u32 boot_id;  /* of the vCPU that starts; under lock */
-	u32 id_limit; /* vCPU identifiers are below; under lock */
+	bool hide_platform_info; /* from guests: MSR_PLATFORM_INFO */
+	u32 boot_id;             /* of the vCPU that starts; under lock */
+	u32 id_limit;            /* vCPU identifiers are below; under lock */
 
 	/* Devices answered in the kernel. */
 	struct irqchip irqchip;
