@@ -38,25 +38,32 @@ boot: cdrom
 com1: enabled=1, $console
 com2: enabled=1, mode=file, dev=$dir/answer
 log: $dir/log
+debugger_log: $dir/debugger
 panic: action=fatal
 error: action=report
 info: action=ignore
 END
-	echo continue >"$dir/continue"
+	echo continue >"$dir/commands"
 }
 
-# bochs_run DIR TIMEOUT [COMMANDS [OPTIONS]] : runs what bochs_configure wrote, showing the
-# console. COMMANDS is a file for Bochs's debugger in place of "continue", OPTIONS are lines for
-# its configuration, quoted for a shell. TIMEOUT 0 is none. Status: 0 after a power-off, 124
-# after TIMEOUT seconds, 1 after anything else (DIR/log says what).
+# bochs_debug DIR COMMANDS IMAGE : the next run is for Bochs's debugger, which knows IMAGE's
+# symbols and executes the file COMMANDS; what it answers is in DIR/debugger afterwards.
+bochs_debug() {
+	nm "$3" | awk '$2 ~ /[tTdDbBrR]/ { print $1, $3 }' >"$1/symbols"
+	{ echo "ldsym global \"$1/symbols\""; cat "$2"; } >"$1/commands"
+}
+
+# bochs_run DIR TIMEOUT [OPTIONS] : runs what bochs_configure wrote, showing the console.
+# OPTIONS are lines for Bochs's configuration, quoted for a shell. TIMEOUT 0 is none. Status: 0
+# after a power-off, 124 after TIMEOUT seconds, 1 after anything else (DIR/log says what).
 bochs_run() {
-	local dir=$1 seconds=$2 commands=${3:-$1/continue} result=0 viewer settings=
+	local dir=$1 seconds=$2 result=0 viewer settings=
 	if grep -q mode=term "$dir/bochsrc"; then settings=$(stty -g); fi
 	tail -n +1 -f "$dir/console" &
 	viewer=$!
 	# Bochs wants a terminal; script makes one and keeps what was drawn on it.
 	TERM=xterm timeout --foreground -k 5 "$seconds" script -qfec \
-		"bochs -q -f '$dir/bochsrc' -rc '$commands' ${4:-}" "$dir/screen" \
+		"bochs -q -f '$dir/bochsrc' -rc '$dir/commands' ${3:-}" "$dir/screen" \
 		</dev/null >/dev/null 2>&1 || result=$?
 	[ -z "$settings" ] || stty "$settings"
 	sleep 1
@@ -68,7 +75,7 @@ bochs_run() {
 
 # bochs_explain DIR : why Bochs ended, as far as it said, and the screen at that time.
 bochs_explain() {
-	grep -a PANIC "$1/log" | tail -n 3 >&2
+	grep -a PANIC "$1/log" | tail -n 3 >&2 || true
 	say "the machine's screen:"
 	bochs_screen "$1" >&2
 }
