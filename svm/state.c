@@ -9,8 +9,6 @@
 /* The groups whose registers VMLOAD and VMSAVE move. */
 #define GROUPS_SYNCED (MULLION_GROUP_SEG | MULLION_GROUP_MSR)
 
-/* Bits that exist; the processor ignores the others or, for DR6 and DR7, refuses them. */
-
 static const uint16_t segment_offset[MULLION_SEGS] = {
 	[MULLION_ES] = offsetof(struct vmcb_save, es),
 	[MULLION_CS] = offsetof(struct vmcb_save, cs),

@@ -3,6 +3,8 @@
 #include "vmx/vmx.h"
 
 #include "hv/event.h"
+#include "hv/log.h"
+#include "hv/vm.h"
 #include "hv/x86.h"
 
 #define DR6_CAUSES (DR6_B | DR6_BD | DR6_BS)
@@ -153,6 +155,12 @@ void vmx_exit_decode(struct vcpu *v, struct vm_exit *x)
 	case REASON_XSETBV: /* on Bochs before the check of CPL, which SS.DPL is */
 		if (vmread(GUEST_SS_ACCESS) >> 5 & 3)
 			x->kind = basic == REASON_VMCALL ? EXIT_FORBIDDEN : EXIT_PRIVILEGED;
+		break;
+	case REASON_TASK_SWITCH:
+		if (log_budget())
+			pr_warn("vm %u vcpu %u: task switch to %lx at rip %lx, which VT-x leaves "
+				"to software, and which is not supported",
+				v->vm->id, v->index, qualification & 0xffff, x->rip);
 		break;
 	case REASON_TIMER:
 		x->kind = v->is_service ? EXIT_RETRY : EXIT_INTERRUPT;

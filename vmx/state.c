@@ -5,8 +5,8 @@
 #include "hv/lib/string.h"
 #include "hv/x86.h"
 
-/* Bits that exist; the processor refuses the others. */
-#define DEBUGCTL_BTF BIT(1)  /* the records of branches are not switched */
+/* Bits that may be set; the processor refuses others. */
+#define DEBUGCTL_BTF BIT(1) /* the records of branches are not switched */
 #define CR3_VALID (~BIT(63))
 #define ALL (~0ull)
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hv/event.h"
+#include "hv/log.h"
 #include "hv/phys.h"
 #include "hv/vm.h"
 #include "hv/x86.h"
@@ -44,6 +45,11 @@ void vmx_load(struct vcpu *v)
 void vmx_unload(struct vcpu *v)
 {
 	(void)v;
+}
+
+bool log_budget(void)
+{
+	return false;
 }
 
 void vmx_write_controls(bool service)
