@@ -9,7 +9,7 @@
 
 static bool is_code64(const struct vmcb_save *s)
 {
-	return s->efer & EFER_LMA && s->cs.attrib & SEGMENT_LONG;
+	return s->efer & EFER_LMA && s->cs.attr & SEGMENT_LONG;
 }
 
 /* Looks where RIP leads to, and remembers the page for the next time. */
@@ -27,7 +27,7 @@ static COLD uint8_t walk_length(struct vcpu *v, struct vm_exit *x, uint64_t line
 	state.cr3 = s->cr3;
 	state.cr4 = s->cr4;
 	state.efer = s->efer;
-	state.seg[MULLION_CS] = segment_from_vmcb(&s->cs);
+	state.seg[MULLION_CS] = s->cs;
 	if (guest_walk(v->vm, &state, linear & PAGE_MASK, &page) &&
 	    guest_translate(v->vm, page, &frame)) {
 		sv->code = phys_to_virt(frame.raw);

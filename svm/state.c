@@ -9,42 +9,36 @@
 /* The groups whose registers VMLOAD and VMSAVE move. */
 #define GROUPS_SYNCED (MULLION_GROUP_SEG | MULLION_GROUP_MSR)
 
-static const uint16_t segment_offset[MULLION_SEGS] = {
-	[MULLION_ES] = offsetof(struct vmcb_save, es),
-	[MULLION_CS] = offsetof(struct vmcb_save, cs),
-	[MULLION_SS] = offsetof(struct vmcb_save, ss),
-	[MULLION_DS] = offsetof(struct vmcb_save, ds),
-	[MULLION_FS] = offsetof(struct vmcb_save, fs),
-	[MULLION_GS] = offsetof(struct vmcb_save, gs),
-	[MULLION_LDTR] = offsetof(struct vmcb_save, ldtr),
-	[MULLION_TR] = offsetof(struct vmcb_save, tr),
-};
-
-static struct vmcb_segment *segment_of(struct vmcb_save *s, enum mullion_seg seg)
-{
-	return (struct vmcb_segment *)((uint8_t *)s + segment_offset[seg]);
-}
+_Static_assert(MULLION_ES == 0 && MULLION_CS == 1 && MULLION_SS == 2 && MULLION_DS == 3 &&
+		       MULLION_FS == 4 && MULLION_GS == 5,
+	       "the VMCB's order");
 
 /* SS.DPL stands for the CPL outside the VMCB, which has a field of its own for it. */
-static void get_segments(struct vmcb_save *s, struct mullion_run *run)
+static void get_segments(const struct vmcb_save *s, struct mullion_run *run)
 {
-	for (int i = 0; i < MULLION_SEGS; i++)
-		run->seg[i] = segment_from_vmcb(segment_of(s, i));
-	run->seg[MULLION_SS].attr = segment_with_dpl(s->ss.attrib, s->cpl);
+	memcpy(run->seg, s->seg, sizeof(s->seg));
+	run->seg[MULLION_LDTR] = s->ldtr;
+	run->seg[MULLION_TR] = s->tr;
+	run->seg[MULLION_SS].attr = segment_with_dpl(s->ss.attr, s->cpl);
 	run->gdtr = (struct mullion_table){ .base = s->gdtr.base, .limit = s->gdtr.limit };
 	run->idtr = (struct mullion_table){ .base = s->idtr.base, .limit = s->idtr.limit };
+}
+
+static struct mullion_segment sound_segment(struct mullion_segment segment)
+{
+	segment.attr &= SEGMENT_ATTR;
+	return segment;
 }
 
 static void set_segments(struct vmcb *b, const struct mullion_run *run)
 {
 	struct vmcb_save *s = &b->save;
 
-	for (int i = 0; i < MULLION_SEGS; i++) {
-		struct mullion_segment segment = run->seg[i];
-
-		*segment_of(s, i) = segment_to_vmcb(&segment);
-	}
-	s->cpl = segment_dpl(s->ss.attrib);
+	for (size_t i = 0; i < ARRAY_SIZE(s->seg); i++)
+		s->seg[i] = sound_segment(run->seg[i]);
+	s->ldtr = sound_segment(run->seg[MULLION_LDTR]);
+	s->tr = sound_segment(run->seg[MULLION_TR]);
+	s->cpl = segment_dpl(s->ss.attr);
 	s->gdtr.base = run->gdtr.base;
 	s->gdtr.limit = run->gdtr.limit;
 	s->idtr.base = run->idtr.base;

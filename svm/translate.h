@@ -9,10 +9,8 @@
 #include "hv/vcpu.h"
 #include "svm/vmcb.h"
 
-struct mullion_segment segment_from_vmcb(const struct vmcb_segment *segment);
-struct vmcb_segment segment_to_vmcb(const struct mullion_segment *segment);
-
-/* Bits of an attribute word, the same in both forms. */
+/* Bits of a segment's attributes. */
+#define SEGMENT_ATTR 0xfffu
 #define SEGMENT_DPL_SHIFT 5
 #define SEGMENT_DPL (3u << SEGMENT_DPL_SHIFT)
 #define SEGMENT_LONG (1u << 9)
@@ -24,7 +22,7 @@ static inline uint8_t segment_dpl(uint16_t attr)
 
 static inline uint16_t segment_with_dpl(uint16_t attr, uint8_t dpl)
 {
-	return (attr & 0xfff & ~SEGMENT_DPL) | (dpl & 3) << SEGMENT_DPL_SHIFT;
+	return (attr & SEGMENT_ATTR & ~SEGMENT_DPL) | (dpl & 3) << SEGMENT_DPL_SHIFT;
 }
 
 /*

@@ -54,7 +54,7 @@ bool svm_skip(struct vcpu *v, uint8_t len)
 	struct vmcb_save *s = &b->save;
 
 	s->rip += len;
-	if (!(s->efer & EFER_LMA && s->cs.attrib & SEGMENT_LONG))
+	if (!(s->efer & EFER_LMA && s->cs.attr & SEGMENT_LONG))
 		s->rip = (uint32_t)s->rip;
 	b->control.interrupt_shadow = 0;
 	return s->rflags & RFLAGS_TF || v->request & MULLION_REQUEST_SINGLE_STEP;
@@ -106,10 +106,10 @@ void svm_set_pat(struct vcpu *v, uint64_t value)
 	vmcb_touch(vmcb_of(v), CLEAN_NP);
 }
 
-static void dump_segment(const char *name, const struct vmcb_segment *segment)
+static void dump_segment(const char *name, const struct mullion_segment *segment)
 {
 	pr_warn("  %-4s %04x attrib %03x limit %08x base %016lx", name, segment->selector,
-		segment->attrib, segment->limit, segment->base);
+		segment->attr, segment->limit, segment->base);
 }
 
 void svm_dump(struct vcpu *v)

@@ -6,6 +6,8 @@
 #ifndef SVM_VMCB_H
 #define SVM_VMCB_H
 
+#include <mullion/abi.h>
+
 #include "hv/types.h"
 
 /*
@@ -105,13 +107,6 @@ enum vmexit {
 #define CLEAN_CR2 BIT(9)
 #define CLEAN_ALL 0x3ffu
 
-struct vmcb_segment {
-	uint16_t selector;
-	uint16_t attrib;
-	uint32_t limit;
-	uint64_t base;
-};
-
 struct vmcb_control {
 	uint32_t intercepts[6];
 	uint8_t reserved_018[0x3c - 0x18];
@@ -152,7 +147,14 @@ struct vmcb_control {
 };
 
 struct vmcb_save {
-	struct vmcb_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
+	/* The interface has taken over the form, and the order of the first six. */
+	union {
+		struct mullion_segment seg[MULLION_GS + 1];
+		struct {
+			struct mullion_segment es, cs, ss, ds, fs, gs;
+		};
+	};
+	struct mullion_segment gdtr, ldtr, idtr, tr;
 	uint8_t reserved_0a0[0xcb - 0xa0];
 	uint8_t cpl;
 	uint8_t reserved_0cc[4];

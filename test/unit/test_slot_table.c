@@ -44,6 +44,8 @@ static void test_find(void **state)
 	assert_null(slot_table_find(table, 0xc1));
 	assert_null(slot_table_find(table, 0xfffff));
 	assert_ptr_equal(slot_table_find(table, 0x100fff), &high);
+	assert_ptr_equal(slot_table_find(table, 0x100000), &high);
+	assert_ptr_equal(slot_table_find(table, 0), &low);
 	assert_null(slot_table_find(table, 0x101000));
 	assert_null(slot_table_find(table, UINT64_MAX));
 	assert_null(slot_table_find(empty, 0));

@@ -62,7 +62,7 @@ static int setup(void **state)
 	vcpu.control = &block;
 	vcpu.tlb_generation = 1;
 	block.save.efer = EFER_LME | EFER_LMA | EFER_SVME;
-	block.save.cs.attrib = 0xa9b;
+	block.save.cs.attr = 0xa9b;
 	block.save.cr3 = 0x2000;
 	block.save.rip = RIP;
 	mapped = true;
