@@ -12,22 +12,20 @@
 
 bool guest_translate(const struct vm *vm, gpa_t gpa_value, hpa_t *out)
 {
-	uint64_t address = gpa_value.raw;
+	uint64_t entry, offset;
+	int level;
 
-	if (vm != &service_vm) {
-		int level;
-		uint64_t entry;
-
-		if (address >= MULLION_MAX_GPA)
-			return false;
-		entry = *pt_find(&vm->nested, address, &level);
-		if (!pt_present(&vm->nested, entry))
-			return false;
-		address = ((entry & PT_ADDRESS) & ~(pt_span(level) - 1)) |
-			  (address & (pt_span(level) - 1));
-	}
-	*out = hpa(address);
-	return frame_kind(address >> PAGE_SHIFT) == FRAME_SERVICE;
+	if (gpa_value.raw >= MULLION_MAX_GPA)
+		return false;
+	/* The service domain's too, so that nothing is read that is being taken from it. Another
+	 * processor may split the leaf between its being found and read. */
+	do {
+		entry = *pt_find(&vm->nested, gpa_value.raw, &level);
+	} while (pt_present(&vm->nested, entry) && !pt_is_leaf(entry, level));
+	offset = pt_span(level) - 1;
+	*out = hpa((entry & PT_ADDRESS & ~offset) | (gpa_value.raw & offset));
+	return pt_present(&vm->nested, entry) &&
+	       frame_kind(out->raw >> PAGE_SHIFT) == FRAME_SERVICE;
 }
 
 static bool read_entry(const struct vm *vm, uint64_t address, unsigned int size, uint64_t *entry)

@@ -72,6 +72,9 @@ static int setup(void **state)
 		(struct address_space){ .format = &format, .largest_leaf = 2, .pool = &pool };
 	guest.nested.root = pool_get(&pool);
 	assert_true(pt_map_range(&guest.nested, 0, hpa(GUEST_AT), GUEST_SIZE, PT_WRITE));
+	service_vm.nested = guest.nested;
+	service_vm.nested.root = pool_get(&pool);
+	assert_true(pt_map_range(&service_vm.nested, MIB, hpa(MIB), 2 * MIB, PT_WRITE));
 	memset(&run, 0, sizeof(run));
 	return 0;
 }
@@ -132,6 +135,9 @@ static void test_translate(void **state)
 	assert_false(guest_translate(&service_vm, gpa(MEMORY), &where));
 	frame_donate(2 * MIB >> PAGE_SHIFT, 1);
 	assert_false(guest_translate(&service_vm, gpa(2 * MIB), &where));
+	/* Nor what is about to be donated, and still its own. */
+	pt_write(pt_make(&service_vm.nested, MIB, 1), PT_ZOMBIE);
+	assert_false(guest_translate(&service_vm, gpa(MIB), &where));
 }
 
 static void test_no_paging(void **state)
