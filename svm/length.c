@@ -2,6 +2,7 @@
 /* Instruction lengths for processors that do not save the next RIP (APM vol. 2 15.7.1). */
 #include "hv/guest_memory.h"
 #include "hv/insn.h"
+#include "hv/lib/string.h"
 #include "hv/phys.h"
 #include "hv/x86.h"
 #include "svm/svm.h"
@@ -41,9 +42,10 @@ static COLD uint8_t walk_length(struct vcpu *v, struct vm_exit *x, uint64_t line
 }
 
 /*
- * The page that code was last read from is tried first. It may be out of date by what the
- * guest has done to its page tables since, but its bytes only confirm what the exit says.
- * That the frame is the VM's still, the VM's generation says.
+ * The page that code was last read from is tried first. That its frame is the VM's still, the
+ * VM's generation says. It may be out of date by what the guest has done to its page tables
+ * since: then an instruction that the exit confirms stands there too, if perhaps with other
+ * prefixes, but the operand of a MOV to CR8 nothing would confirm.
  */
 void svm_find_length(struct vcpu *v, struct vm_exit *x)
 {
@@ -52,11 +54,14 @@ void svm_find_length(struct vcpu *v, struct vm_exit *x)
 	bool code64 = is_code64(s);
 	uint64_t linear = code64 ? s->rip : (uint32_t)(s->cs.base + s->rip);
 	uint64_t offset = linear & ~PAGE_MASK;
+	uint8_t bytes[INSN_MAX_LENGTH];
 
 	if (sv->code_page == linear >> PAGE_SHIFT && sv->code_cr3 == s->cr3 &&
-	    sv->code_generation == v->tlb_generation && offset <= PAGE_SIZE - INSN_MAX_LENGTH)
-		x->insn_len = insn_length(x->kind, sv->code + offset, INSN_MAX_LENGTH, code64,
-					  &x->cr.gpr);
+	    sv->code_generation == v->tlb_generation && offset <= PAGE_SIZE - sizeof(bytes) &&
+	    x->kind != EXIT_CR_WRITE) {
+		memcpy(bytes, sv->code + offset, sizeof(bytes));
+		x->insn_len = insn_length(x->kind, bytes, sizeof(bytes), code64, &x->cr.gpr);
+	}
 	if (!x->insn_len)
 		x->insn_len = walk_length(v, x, linear);
 	if (x->insn_len) {

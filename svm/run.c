@@ -15,7 +15,6 @@
 #include "hv/x86.h"
 #include "svm/translate.h"
 
-
 _Static_assert(offsetof(struct vcpu, gpr) == 0 && MULLION_RSP == 4 && MULLION_R15 == 15, "entry.S");
 
 static void vmload(const struct vcpu *v)
@@ -193,6 +192,8 @@ static void inject(struct vcpu *v)
 	b->control.eventinj = event_pack(event, !(b->save.cr0 & CR0_PE));
 	if (event_is_software(event))
 		b->control.nrip = b->save.rip;
+	/* RIP is not on the IRET any more, which will exit again. */
+	v->nmi_stepping = false;
 	/* The service domain's NMIs are the processor's to mask. */
 	if (event->type == MULLION_EVENT_NMI && !v->is_service)
 		v->nmi_blocked = true;

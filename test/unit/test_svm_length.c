@@ -122,6 +122,11 @@ static void test_remembered(void **state)
 	assert_int_equal(fetches, 4);
 	find(EXIT_HLT);
 	assert_int_equal(fetches, 4);
+
+	/* What the exit does not confirm is read where the page tables now say. */
+	put_code(RIP + 100, "\xf0\x0f\x22\xc1", 4);
+	assert_int_equal(find(EXIT_CR_WRITE).cr.gpr, MULLION_RCX);
+	assert_int_equal(fetches, 5);
 }
 
 /* An instruction that may go on in the next page is not read from one alone. */

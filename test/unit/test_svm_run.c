@@ -272,9 +272,11 @@ static void test_nmi(void **state)
 	run(VMEXIT_INTR, 0x6000);
 	assert_false(entered.save.rflags & RFLAGS_TF);
 	assert_true(intercepted(VMEXIT_IRET));
+	run(VMEXIT_IRET, 0x7000);
+	assert_false(entered.save.rflags & RFLAGS_TF);
+	assert_true(vcpu.nmi_blocked);
 
 	/* Over it: IRET loads flags with TF clear. */
-	block.save.rip = 0x5000;
 	answer.keep_flags = false;
 	answer.rflags = RFLAGS_FIXED;
 	answer.dr6 = DR6_RESET | DR6_BS;
