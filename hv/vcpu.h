@@ -71,7 +71,7 @@ enum exit_kind {
 	EXIT_WRMSR,
 	EXIT_HLT,
 	EXIT_HYPERCALL,
-	EXIT_CR_WRITE,	   /* cr */
+	EXIT_CR_WRITE,	   /* MOV to CR8: cr */
 	EXIT_XSETBV,
 	EXIT_INVD,
 	EXIT_WBINVD,
@@ -99,13 +99,12 @@ struct vm_exit {
 	uint64_t code; /* the vendor's */
 	uint64_t info[2];
 	uint64_t rip;
-	uint8_t insn_len;   /* bytes of the instruction at RIP; 0 where none made the exit */
+	uint8_t insn_len;   /* bytes of the instruction at RIP; 0: none, or unknown */
 	uint8_t insn_count; /* decode assists: valid bytes in insn */
 	uint8_t insn[15];
 	union {
 		struct {
 			uint8_t vector;
-			bool has_error;
 			uint32_t error;
 		} exception;
 		struct {
@@ -118,8 +117,7 @@ struct vm_exit {
 			uint32_t access; /* MULLION_ACCESS_* */
 		} memory;
 		struct {
-			uint8_t number; /* 0, 4 or 8 */
-			uint8_t gpr;    /* enum mullion_gpr; 0xff: unknown, decode the bytes */
+			uint8_t gpr; /* the operand, enum mullion_gpr */
 		} cr;
 	};
 };

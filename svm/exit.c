@@ -51,14 +51,12 @@ static void decode_exception(const struct vmcb_control *c, struct vm_exit *x)
 {
 	x->kind = EXIT_EXCEPTION;
 	x->exception.vector = c->exitcode - VMEXIT_EXCP0;
-	x->exception.has_error = EXC_WITH_ERROR >> x->exception.vector & 1;
-	x->exception.error = x->exception.has_error ? c->exitinfo1 : 0;
+	x->exception.error = EXC_WITH_ERROR >> x->exception.vector & 1 ? c->exitinfo1 : 0;
 }
 
 static void decode_cr_write(const struct vmcb_control *c, struct vm_exit *x)
 {
 	x->kind = EXIT_CR_WRITE;
-	x->cr.number = c->exitcode - VMEXIT_CR0_WRITE;
 	x->cr.gpr = c->exitinfo1 & CR_GPR;
 	/* Without decode assists the register is found with the length. */
 	if (!(svm_features.decode_assists && c->exitinfo1 & CR_IS_MOV))

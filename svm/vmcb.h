@@ -15,8 +15,6 @@
  * bit that intercepts it, counted from the start of the VMCB.
  */
 enum vmexit {
-	VMEXIT_CR0_READ = 0x00,
-	VMEXIT_CR0_WRITE = 0x10,
 	VMEXIT_CR8_WRITE = 0x18,
 	VMEXIT_DR0_READ = 0x20,
 	VMEXIT_DR15_WRITE = 0x3f,

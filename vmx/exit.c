@@ -72,8 +72,10 @@ static bool change_shadow(struct vcpu *v, unsigned int number, uint64_t value)
 {
 	enum vmcs_field shadow = number ? CR4_SHADOW : CR0_SHADOW;
 	uint64_t mask = number ? vmx_cr4_mask(v) : vmx_cr0_mask(v);
+	/* Linux's own KVM survives that VMXON faults, but not that VMXE cannot be set. */
+	uint64_t allowed = v->is_service ? CR4_VMXE : CR4_MCE;
 
-	if (number ? value & mask & ~CR4_MCE : value & mask & CR0_NW && !(value & CR0_CD))
+	if (number ? value & mask & ~allowed : value & mask & CR0_NW && !(value & CR0_CD))
 		return false;
 	vmwrite(shadow, (vmread(shadow) & ~mask) | (value & mask));
 	return true;
@@ -89,7 +91,6 @@ static void decode_cr_access(struct vcpu *v, uint64_t qualification, struct vm_e
 		return;
 	if (number == 8) {
 		x->kind = EXIT_CR_WRITE;
-		x->cr.number = number;
 		x->cr.gpr = gpr;
 		x->insn_len = vmread(EXIT_INSN_LENGTH);
 	} else {
@@ -115,7 +116,6 @@ static void decode_exception(struct vcpu *v, uint64_t qualification, struct vm_e
 	}
 	x->kind = EXIT_EXCEPTION;
 	x->exception.vector = vector;
-	x->exception.has_error = info & EVENT_ERROR_VALID;
 	x->exception.error = info & EVENT_ERROR_VALID ? vmread(EXIT_ERROR_CODE) : 0;
 	if (type >= EVENT_PRIVILEGED_SOFTWARE)
 		x->insn_len = vmread(EXIT_INSN_LENGTH);
