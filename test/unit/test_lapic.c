@@ -84,6 +84,16 @@ static void test_modes(void **state)
 	assert_int_equal(lapic_pending(&l), -1);
 	assert_int_equal(lapic_accept(&l, 0x50, false), LAPIC_REFUSED);
 	assert_true(lapic_takes_extint(&l));
+	assert_true(lapic_listens(&l, LAPIC_LVT_LINT0));
+	/* INIT in x2APIC mode leaves what xAPIC mode begins with, two steps later. */
+	start(LAPIC_X2APIC, 3);
+	lapic_reset(&l);
+	assert_false(lapic_listens(&l, LAPIC_LVT_LINT0));
+	lapic_set_mode(&l, LAPIC_DISABLED);
+	lapic_set_mode(&l, LAPIC_XAPIC);
+	assert_int_equal(read(LAPIC_ID), 3u << 24);
+	assert_int_equal(read(LAPIC_LDR), 0);
+	assert_int_equal(read(LAPIC_DFR), 0xffffffff);
 }
 
 static void test_priorities(void **state)

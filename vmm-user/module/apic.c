@@ -43,14 +43,17 @@ static void kick(struct mullion_vcpu *v)
 
 /* -- The timer ---------------------------------------------------------------- */
 
-/* When the guest's TSC comes to `tsc`. */
+/* When the guest's TSC comes to `tsc`, but at most 35 years from now: the processor's division
+ * faults where its quotient does not fit, as it would for guests' numbers on a slow TSC. */
 static u64 deadline_ns(const struct mullion_vcpu *v, u64 tsc)
 {
 	u64 now = ktime_get_ns(), guest = rdtsc_ordered() + READ_ONCE(v->tsc_offset);
+	u64 ticks;
 
 	if (tsc <= guest || !tsc_khz)
 		return now;
-	return now + mul_u64_u64_div_u64(tsc - guest, NSEC_PER_MSEC, tsc_khz) + 1;
+	ticks = min(tsc - guest, (u64)tsc_khz << 40);
+	return now + mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, tsc_khz) + 1;
 }
 
 /* Sets the timer to what the registers say. Lock held. */
@@ -162,7 +165,8 @@ static int deliver_one(struct mullion_vcpu *v, const struct apic_message *m)
 	default: /* SMI: there is no SMM. ExtINT: the PIC's comes through LINT0. */
 		taken = -1;
 	}
-	if (taken > 0)
+	/* Refused, it may have raised the APIC's error interrupt. */
+	if (taken)
 		kick(v);
 	raw_spin_unlock_irqrestore(&apic->lock, flags);
 	return taken;
@@ -229,7 +233,8 @@ void apic_lint0(struct mullion_vm *vm)
 		raw_spin_lock_irqsave(&v->apic->lock, flags);
 		if (lapic_local(&v->apic->lapic, LAPIC_LVT_LINT0) == APIC_NMI)
 			v->apic->nmis = min(v->apic->nmis + 1, NMIS_MAX);
-		kick(v);
+		if (lapic_listens(&v->apic->lapic, LAPIC_LVT_LINT0))
+			kick(v);
 		raw_spin_unlock_irqrestore(&v->apic->lock, flags);
 	}
 }
@@ -316,6 +321,22 @@ bool apic_has_events(const struct mullion_vcpu *v)
 	return READ_ONCE(apic->init) || READ_ONCE(apic->sipi) || READ_ONCE(apic->nmis);
 }
 
+/* Lock held. */
+static void take_nmis(struct mullion_vcpu *v)
+{
+	v->nmi_pending = min(v->nmi_pending + v->apic->nmis, NMIS_MAX);
+	v->apic->nmis = 0;
+}
+
+void apic_take_nmis(struct mullion_vcpu *v)
+{
+	if (!v->apic)
+		return;
+	raw_spin_lock_irq(&v->apic->lock);
+	take_nmis(v);
+	raw_spin_unlock_irq(&v->apic->lock);
+}
+
 int apic_take_events(struct mullion_vcpu *v)
 {
 	struct mullion_apic *apic = v->apic;
@@ -327,9 +348,8 @@ int apic_take_events(struct mullion_vcpu *v)
 	init = apic->init;
 	sipi = apic->sipi;
 	vector = apic->sipi_vector;
-	v->nmi_pending = min(v->nmi_pending + apic->nmis, NMIS_MAX);
 	apic->init = apic->sipi = false;
-	apic->nmis = 0;
+	take_nmis(v);
 	if (init) {
 		reset_registers(v);
 		timer_arm(v);

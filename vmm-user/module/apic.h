@@ -64,6 +64,9 @@ bool apic_has_events(const struct mullion_vcpu *v);
 /* INIT, SIPI and NMIs that have arrived change the vCPU. -> 0 or a negative error. */
 int apic_take_events(struct mullion_vcpu *v);
 
+/* Only the NMIs: they are in vcpu->nmi_pending then. */
+void apic_take_nmis(struct mullion_vcpu *v);
+
 /* Waits until the vCPU can run: HALTED for an interrupt, before SIPI for that. -> 0, or -EINTR
  * for a signal. */
 int apic_wait(struct mullion_vcpu *v);

@@ -3,6 +3,7 @@
 #include <linux/errno.h>
 #include <linux/string.h>
 
+#include "apic.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -40,6 +41,7 @@ int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events)
 
 	if (ret)
 		return ret;
+	apic_take_nmis(v);
 	memset(events, 0, sizeof(*events));
 	if (injecting(v, MULLION_EVENT_EXCEPTION)) {
 		events->exception.injected = 1;
@@ -113,8 +115,10 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 	v->run->inject = inject;
 	if (events->interrupt.injected && !events->interrupt.soft)
 		vcpu_queue_irq(v, events->interrupt.nr);
-	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
+	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
+		apic_take_nmis(v); /* those are replaced, too */
 		v->nmi_pending = min_t(u8, events->nmi.pending, NMI_PENDING_MAX);
+	}
 
 	if (events->nmi.masked)
 		blocked |= MULLION_BLOCK_NMI;

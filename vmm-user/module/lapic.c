@@ -69,8 +69,7 @@ void lapic_reset(struct lapic *l)
 	lapic_put_version(l);
 	for (i = 0; i < LVT_COUNT; i++)
 		put(l, lvts[i], LVT_MASKED);
-	if (l->mode != LAPIC_X2APIC)
-		put(l, LAPIC_DFR, DFR_FLAT);
+	put(l, LAPIC_DFR, DFR_FLAT);
 	put(l, LAPIC_SPIV, 0xff);
 	l->errors = 0;
 	l->deadline = 0;
@@ -197,6 +196,11 @@ enum lapic_accepted lapic_accept(struct lapic *l, uint8_t vector, bool level)
 		return LAPIC_REFUSED;
 	}
 	return request(l, vector, level);
+}
+
+bool lapic_listens(const struct lapic *l, enum lapic_register lvt)
+{
+	return l->mode == LAPIC_DISABLED || !(get(l, lvt) & LVT_MASKED);
 }
 
 enum apic_delivery lapic_local(struct lapic *l, enum lapic_register lvt)

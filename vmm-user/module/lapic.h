@@ -141,6 +141,10 @@ void lapic_acknowledge(struct lapic *l, uint8_t vector);
 /* The processor's priority class and below (PPR), for arbitration. */
 uint8_t lapic_priority(const struct lapic *l);
 
+/* Whether a local source, a LAPIC_LVT_*, gets through to the processor. 11.4.3: past a disabled
+ * APIC, LINT0 and LINT1 are the processor's INTR and NMI. */
+bool lapic_listens(const struct lapic *l, enum lapic_register lvt);
+
 /* A local source fires: a LAPIC_LVT_*. -> what the processor is to be told besides what
  * lapic_pending() says: APIC_NMI, APIC_EXTINT, APIC_SMI, or APIC_FIXED for nothing. */
 enum apic_delivery lapic_local(struct lapic *l, enum lapic_register lvt);
