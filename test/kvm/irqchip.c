@@ -86,6 +86,9 @@ GUEST(timer, "mov $0x83e, %ecx\n xor %edx, %edx\n mov $0xb, %eax\n wrmsr\n"
 GUEST(deadline, "mov $0x832, %ecx\n xor %edx, %edx\n mov $0x40051, %eax\n wrmsr\n"
 		"rdtsc\n add $1000000, %eax\n adc $0, %edx\n mov $0x6e0, %ecx\n wrmsr\n"
 		"1: sti\n hlt\n jmp 1b");
+/* At the end of all time. */
+GUEST(never, "mov $0x832, %ecx\n xor %edx, %edx\n mov $0x40051, %eax\n wrmsr\n"
+	     "mov $-1, %eax\n mov $-1, %edx\n mov $0x6e0, %ecx\n wrmsr\n 1: sti\n hlt\n jmp 1b");
 
 /* mov $vector, %al; out %al, $PORT; the end of interrupt; iret. */
 static void put_handlers(uint8_t *ram)
@@ -369,6 +372,26 @@ static void test_level(void)
 	machine_end(&m);
 }
 
+/* An NMI that a message brings can be saved before it is delivered, and dropped. */
+static void test_nmi(void)
+{
+	struct machine m = MACHINE(wait);
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 4u << 8 };
+	struct kvm_vcpu_events events;
+
+	CALL(m.vm, KVM_SIGNAL_MSI, &msi);
+	CALL(m.vcpu[0], KVM_GET_VCPU_EVENTS, &events);
+	CHECK(events.nmi.pending == 1, "%d", events.nmi.pending);
+	CHECK(run(&m, 0) == 2, "%d", m.run[0]->exit_reason);
+	CALL(m.vm, KVM_SIGNAL_MSI, &msi);
+	CALL(m.vcpu[0], KVM_GET_VCPU_EVENTS, &events);
+	events.nmi.pending = 0;
+	events.flags |= KVM_VCPUEVENT_VALID_NMI_PENDING;
+	CALL(m.vcpu[0], KVM_SET_VCPU_EVENTS, &events);
+	CHECK(run_until_idle(&m) == IDLE, "%d", m.run[0]->exit_reason);
+	machine_end(&m);
+}
+
 static void *signal_later(void *fd)
 {
 	usleep(WAIT_US / 4);
@@ -410,7 +433,8 @@ static void test_irqfd(void)
 static void test_resample(void)
 {
 	struct machine m = MACHINE(wait);
-	int fd = event(), resample = event();
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+	int fd = event(), resample = event(), other = event(), other_resample = event();
 
 	route(&m, true);
 	ioapic_setup(&m);
@@ -422,9 +446,19 @@ static void test_resample(void)
 	CHECK(signaled(resample), "nobody said that it has ended");
 	signal_event(fd);
 	CHECK(run(&m, 0) == VECTOR, "%d", m.run[0]->exit_reason);
+	CHECK(run_until_idle(&m) == IDLE, "%d", m.run[0]->exit_reason);
+	/* One of two that share a line leaves while the other drives it. */
+	CHECK(irqfd(&m, 10, other, other_resample, 0) == 0, "assign");
+	signal_event(fd);
+	CHECK(irqfd(&m, 10, other, -1, KVM_IRQFD_FLAG_DEASSIGN) == 0, "deassign");
+	CALL(m.vm, KVM_GET_IRQCHIP, &chip);
+	CHECK(chip.chip.ioapic.irr >> 10 & 1, "the line fell");
+	CHECK(run(&m, 0) == VECTOR, "%d", m.run[0]->exit_reason);
 	machine_end(&m);
 	close(fd);
 	close(resample);
+	close(other);
+	close(other_resample);
 }
 
 static void test_split(void)
@@ -435,6 +469,10 @@ static void test_split(void)
 	int fd = event();
 
 	CHECK(ioctl(m.vm, KVM_GET_IRQCHIP, &chip) < 0, "there is none");
+	/* User space's PIC waits until the guest opens, which it does with STI, HLT. */
+	m.run[0]->request_interrupt_window = 1;
+	CHECK(run_until_idle(&m) == -KVM_EXIT_IRQ_WINDOW_OPEN, "%d", m.run[0]->exit_reason);
+	m.run[0]->request_interrupt_window = 0;
 	route(&m, false);
 	CHECK(irqfd(&m, 30, fd, -1, 0) == 0, "assign");
 	signal_event(fd);
@@ -475,6 +513,9 @@ static void test_deadline(void)
 	m = MACHINE(deadline);
 	CHECK(run(&m, 0) == VECTOR, "%d", m.run[0]->exit_reason);
 	CHECK(run_until_idle(&m) == IDLE, "once");
+	machine_end(&m);
+	m = MACHINE(never);
+	CHECK(run_until_idle(&m) == IDLE, "%d", m.run[0]->exit_reason);
 	machine_end(&m);
 }
 
@@ -540,7 +581,7 @@ static const struct {
 	{ "pic", test_pic },     { "window", test_window },     { "message", test_message },
 	{ "level", test_level }, { "irqfd", test_irqfd },       { "resample", test_resample },
 	{ "split", test_split }, { "timer", test_timer },       { "pit", test_pit },
-	{ "start", test_start }, { "deadline", test_deadline },
+	{ "start", test_start }, { "deadline", test_deadline }, { "nmi", test_nmi },
 };
 
 static bool wanted(const char *name, int argc, char **argv)

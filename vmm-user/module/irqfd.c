@@ -79,6 +79,17 @@ void irqfd_resample(struct mullion_vm *vm, u32 gsi)
 	rcu_read_unlock();
 }
 
+/* vm->lock held, or nobody left. */
+static bool is_resampled(const struct mullion_vm *vm, u32 gsi)
+{
+	const struct irqfd *fd;
+
+	list_for_each_entry(fd, &vm->irqchip.irqfds, list)
+		if (fd->gsi == gsi && fd->resample)
+			return true;
+	return false;
+}
+
 static void irqfd_free(struct irqfd *fd)
 {
 	if (fd->resample)
@@ -95,7 +106,8 @@ static void irqfd_remove(struct irqfd *fd)
 	eventfd_ctx_remove_wait_queue(fd->eventfd, &fd->wait, &count);
 	list_del_rcu(&fd->list);
 	synchronize_rcu_expedited();
-	if (fd->resample)
+	/* While others share the line it may be theirs: the end of its interrupt will tell. */
+	if (fd->resample && !is_resampled(fd->vm, fd->gsi))
 		irqchip_line(fd->vm, fd->gsi, IRQCHIP_SOURCE_RESAMPLE, false);
 	irqfd_free(fd);
 }

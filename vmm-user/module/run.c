@@ -229,13 +229,14 @@ static int run_loop(struct mullion_vcpu *v)
 		if (signal_pending(current))
 			return exit_signal(v);
 		cond_resched();
+		/* Before it may wait: for a vCPU that has halted the window is open, too. */
+		if (user_wants_window(v) && vcpu_accepts_irq(v))
+			return exit_simple(v, KVM_EXIT_IRQ_WINDOW_OPEN);
 		if (v->apic) {
 			ret = prepare_apic(v);
 			if (ret != EXIT_CONTINUE)
 				return ret;
 		}
-		if (user_wants_window(v) && vcpu_accepts_irq(v))
-			return exit_simple(v, KVM_EXIT_IRQ_WINDOW_OPEN);
 		clock_update(v);
 		steal_update(v);
 		ret = enter(v);
