@@ -33,8 +33,8 @@ void ioapic_reset(struct ioapic *io);
 /* Source `source` (0-7) drives or releases an input. -> as deliver(), -1 when it is masked. */
 int ioapic_set_input(struct ioapic *io, unsigned int pin, unsigned int source, bool level);
 
-/* Guest accesses, `offset` into its IOAPIC_SIZE bytes; other sizes than 4 read the low bytes and
- * write nothing. */
+/* Guest accesses, `offset` into its IOAPIC_SIZE bytes; of what is shorter than 32 bits the rest is
+ * 0. */
 uint32_t ioapic_read(const struct ioapic *io, uint32_t offset);
 void ioapic_write(struct ioapic *io, uint32_t offset, uint32_t value);
 

@@ -125,7 +125,7 @@ void irqchip_pit_served(struct mullion_vm *vm);
 
 /* -- irqfd.c -------------------------------------------------------------------- */
 
-/* KVM_IRQFD. -> 0, -EINVAL, -EBUSY, -EBADF, -ENOMEM. */
+/* KVM_IRQFD. -> 0, -EINVAL, -EBUSY, -EBADF, -ENOSPC, -ENOMEM. */
 int irqfd_set(struct mullion_vm *vm, const struct kvm_irqfd *args);
 void irqfd_free_all(struct mullion_vm *vm);
 

@@ -131,15 +131,15 @@ int irqchip_pit_create(struct mullion_vm *vm, const struct kvm_pit_config *confi
 
 static bool has_port(const struct irqchip_pit *pit, u16 port)
 {
-	return READ_ONCE(pit->present) &&
-	       (port - PIT_PORT < PIT_PORTS || (port == PIT_SPEAKER_PORT && pit->speaker));
+	return READ_ONCE(pit->present) && ((port >= PIT_PORT && port < PIT_PORT + PIT_PORTS) ||
+					   (port == PIT_SPEAKER_PORT && pit->speaker));
 }
 
 bool irqchip_pit_read(struct mullion_vm *vm, u16 port, u8 *value)
 {
 	struct irqchip_pit *pit = &vm->irqchip.pit;
 
-	if (port < PIT_PORT || !has_port(pit, port))
+	if (!has_port(pit, port))
 		return false;
 	raw_spin_lock_irq(&pit->lock);
 	if (port == PIT_SPEAKER_PORT)
@@ -155,7 +155,7 @@ bool irqchip_pit_write(struct mullion_vm *vm, u16 port, u8 value)
 	struct irqchip_pit *pit = &vm->irqchip.pit;
 	u64 now;
 
-	if (port < PIT_PORT || !has_port(pit, port))
+	if (!has_port(pit, port))
 		return false;
 	raw_spin_lock_irq(&pit->lock);
 	now = ktime_get_ns();

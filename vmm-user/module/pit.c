@@ -168,7 +168,7 @@ static void read_back(struct pit *p, uint8_t value, int64_t now)
 	}
 }
 
-static bool write_control(struct pit *p, uint8_t value, int64_t now)
+static void write_control(struct pit *p, uint8_t value, int64_t now)
 {
 	unsigned int channel = value >> CONTROL_CHANNEL, mode = value >> CONTROL_MODE & 7;
 	enum access access = value >> CONTROL_ACCESS & 3;
@@ -176,26 +176,27 @@ static bool write_control(struct pit *p, uint8_t value, int64_t now)
 
 	if (channel == CONTROL_READ_BACK) {
 		read_back(p, value, now);
-		return false;
+		return;
 	}
 	c = &p->state.channels[channel];
 	if (access == ACCESS_LATCH) {
 		latch_count(c, now);
-		return false;
+		return;
 	}
 	c->rw_mode = c->read_state = c->write_state = access;
 	c->mode = mode > 5 ? mode & 3 : mode;
 	c->bcd = value & CONTROL_BCD;
 	c->count_latched = c->status_latched = 0;
-	return false;
 }
 
 bool pit_write(struct pit *p, unsigned int port, uint8_t value, int64_t now)
 {
 	struct kvm_pit_channel_state *c;
 
-	if (port >= CHANNELS)
-		return write_control(p, value, now);
+	if (port >= CHANNELS) {
+		write_control(p, value, now);
+		return false;
+	}
 	c = &p->state.channels[port];
 	switch (c->write_state) {
 	case ACCESS_LOW:

@@ -133,7 +133,7 @@ static int set_signal_mask(struct mullion_vcpu *v, const struct kvm_signal_mask 
 	return 0;
 }
 
-/* Structures up to this size are copied to the stack, larger ones through the heap. */
+/* Structures travel through the heap: some are larger than the stack has room for. */
 #define GET(type, call)                                                                            \
 	({                                                                                         \
 		type *data_ = kzalloc(sizeof(type), GFP_KERNEL_ACCOUNT);                           \

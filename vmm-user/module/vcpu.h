@@ -65,7 +65,7 @@ struct mullion_vcpu {
 	struct mullion_apic *apic; /* NULL: in user space */
 
 	/* Finishes what the last exit to user space began, on the next KVM_RUN. -> as
-	 * vcpu_handle_exit(). NULL: nothing is left to do. */
+	 * handle_exit() in run.c. NULL: nothing is left to do. */
 	int (*complete)(struct mullion_vcpu *v);
 	struct {
 		u64 rip, next_rip; /* of the instruction, and past it */
