@@ -57,7 +57,10 @@ while next; do
 	# shellcheck disable=SC2086
 	set -- ${line%?}
 	case $1 in
-	start) before=$(transitions) ;;
+	start)
+		before=$(transitions)
+		: >/share/started
+		;;
 	end) counted=$(($(transitions) - before)) ;;
 	result)
 		echo "result $2 $3 $4 $counted"
