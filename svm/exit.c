@@ -2,10 +2,11 @@
 /* What an exit was, from the VMCB (APM vol. 2 15.8 to 15.14 and appendix C). */
 #include "svm/svm.h"
 
+#include "hv/insn.h"
+#include "hv/lib/string.h"
 #include "hv/x86.h"
 #include "svm/translate.h"
 
-#define INSN_MAX 15
 #define VMMCALL_LENGTH 3
 
 /* Exits by an instruction at RIP, for which the processor saves the next RIP (15.7.1). */
@@ -42,9 +43,8 @@ static void decode_nested_fault(const struct vmcb_control *c, struct vm_exit *x)
 			   (info & NPF_WALK ? MULLION_ACCESS_WALK : 0);
 	if (!svm_features.decode_assists)
 		return;
-	x->insn_count = min(c->bytes_fetched & 0xf, INSN_MAX);
-	for (int i = 0; i < x->insn_count; i++)
-		x->insn[i] = c->guest_instruction[i];
+	x->insn_count = c->bytes_fetched & 0xf;
+	memcpy(x->insn, c->guest_instruction, sizeof(x->insn));
 }
 
 static void decode_exception(const struct vmcb_control *c, struct vm_exit *x)
@@ -74,7 +74,7 @@ void exit_decode(const struct vcpu *v, struct vm_exit *x)
 		.info = { c->exitinfo1, c->exitinfo2 },
 		.rip = s->rip,
 	};
-	if (svm_features.next_rip && is_instruction(c->exitcode) && c->nrip - s->rip <= INSN_MAX)
+	if (svm_features.next_rip && is_instruction(c->exitcode) && c->nrip - s->rip <= INSN_MAX_LENGTH)
 		x->insn_len = c->nrip - s->rip;
 
 	switch (c->exitcode) {

@@ -262,9 +262,8 @@ static COLD bool prepare(struct vcpu *v, struct vm_exit *x)
 /* What an exit leaves to be done, other than to be answered. */
 static COLD void finish(struct vcpu *v, struct vm_exit *x, uint64_t injected, uint64_t rip)
 {
-	if (x->kind == EXIT_REFUSED)
-		this_cpu()->next_asid =
-			svm_features.asid_end; /* the flush asked for was not done */
+	if (x->kind == EXIT_REFUSED) /* and a flush that was asked for is still to be done */
+		this_cpu()->next_asid = svm_features.asid_end;
 	else
 		collect_event(v, injected, rip);
 	if (vmcb_of(v)->control.stepping)
