@@ -381,8 +381,9 @@ static bool wait_is_over(const struct mullion_vcpu *v)
 		return true;
 	if (v->mp_state != KVM_MP_STATE_HALTED)
 		return false;
-	return v->run->inject.valid || v->nmi_pending || apic->nmis ||
-	       (vcpu_irq_open(v) && deliverable(v) >= 0);
+	if ((v->nmi_pending || apic->nmis) && !(v->run->interruptibility & MULLION_BLOCK_NMI))
+		return true;
+	return v->run->inject.valid || (vcpu_irq_open(v) && deliverable(v) >= 0);
 }
 
 int apic_wait(struct mullion_vcpu *v)
@@ -526,6 +527,16 @@ int apic_deadline_set(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 		timer_arm(v);
 	raw_spin_unlock_irq(&v->apic->lock);
 	return MSR_OK;
+}
+
+void apic_tsc_changed(struct mullion_vcpu *v)
+{
+	if (!v->apic)
+		return;
+	raw_spin_lock_irq(&v->apic->lock);
+	if (lapic_timer_is_deadline(&v->apic->lapic))
+		timer_arm(v);
+	raw_spin_unlock_irq(&v->apic->lock);
 }
 
 int apic_base_set(struct mullion_vcpu *v, u64 value, bool host)

@@ -84,6 +84,9 @@ int apic_deadline_set(struct mullion_vcpu *v, u32 index, u64 value, bool host);
 /* IA32_APIC_BASE. `host`: user space goes from any mode to any other. -> enum msr_result. */
 int apic_base_set(struct mullion_vcpu *v, u64 value, bool host);
 
+/* The guest's TSC was moved: its deadline comes earlier or later. */
+void apic_tsc_changed(struct mullion_vcpu *v);
+
 /* CR8 or what CPUID offers was set from outside. */
 void apic_cr8_changed(struct mullion_vcpu *v);
 void apic_cpuid_changed(struct mullion_vcpu *v);

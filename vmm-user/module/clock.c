@@ -13,6 +13,7 @@
 #include <asm/pvclock-abi.h>
 #include <asm/tsc.h>
 
+#include "apic.h"
 #include "clock.h"
 #include "memory.h"
 #include "msr.h"
@@ -72,12 +73,13 @@ static bool same_moment(const struct mullion_vm *vm, u64 value, u64 host)
 	return vm->tsc_set && (!value || abs(off) < 1000ll * tsc_khz);
 }
 
-/* Root mode's copy, the one of those who cannot load it, and the clock page follow. */
+/* Root mode's copy, the one of those who cannot load it, the clock page, and the deadline follow. */
 static void put_offset(struct mullion_vcpu *v, u64 offset)
 {
 	v->run->msr.tsc_offset = offset;
 	WRITE_ONCE(v->tsc_offset, offset);
 	v->clock_due = true;
+	apic_tsc_changed(v);
 }
 
 int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host)

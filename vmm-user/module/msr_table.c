@@ -34,13 +34,13 @@ static int set_tsc_adjust(struct mullion_vcpu *v, u32 index, u64 value, bool hos
 {
 	if (!host) {
 		/* A guest moves its counter; user space only restores what was done. */
-		int ret = vcpu_change(v, MULLION_GROUP_TSC);
+		u64 offset;
+		int ret = vcpu_get_tsc_offset(v, &offset);
 
+		if (!ret)
+			ret = vcpu_set_tsc_offset(v, offset + value - v->msrs.tsc_adjust);
 		if (ret)
 			return ret;
-		v->run->msr.tsc_offset += value - v->msrs.tsc_adjust;
-		WRITE_ONCE(v->tsc_offset, v->run->msr.tsc_offset);
-		v->clock_due = true;
 	}
 	v->msrs.tsc_adjust = value;
 	return MSR_OK;
