@@ -252,6 +252,14 @@ static u8 pic_port_read(struct mullion_vm *vm, u16 port)
 	return value;
 }
 
+static bool port_read(struct mullion_vm *vm, u16 port, u8 *value)
+{
+	if (!pic_has_port(port))
+		return irqchip_pit_read(vm, port, value);
+	*value = pic_port_read(vm, port);
+	return true;
+}
+
 static void pic_port_write(struct mullion_vm *vm, u16 port, u8 value)
 {
 	struct irqchip *chip = &vm->irqchip;
@@ -264,32 +272,37 @@ static void pic_port_write(struct mullion_vm *vm, u16 port, u8 value)
 	pic_ended(vm, ended);
 }
 
+static bool port_write(struct mullion_vm *vm, u16 port, u8 value)
+{
+	if (!pic_has_port(port))
+		return irqchip_pit_write(vm, port, value);
+	pic_port_write(vm, port, value);
+	return true;
+}
+
+/* These are 8-bit devices: a wider access is one of each of its ports. */
 bool irqchip_port_read(struct mullion_vm *vm, u16 port, void *data, unsigned int size)
 {
-	u8 value;
+	u8 *bytes = data;
+	unsigned int i;
 
-	if (vm->irqchip.kind != IRQCHIP_KERNEL)
+	if (vm->irqchip.kind != IRQCHIP_KERNEL || !port_read(vm, port, bytes))
 		return false;
-	if (pic_has_port(port))
-		value = pic_port_read(vm, port);
-	else if (!irqchip_pit_read(vm, port, &value))
-		return false;
-	/* These are 8-bit devices. */
-	memset(data, 0xff, size);
-	*(u8 *)data = value;
+	for (i = 1; i < size; i++)
+		if (!port_read(vm, port + i, bytes + i))
+			bytes[i] = 0xff;
 	return true;
 }
 
 bool irqchip_port_write(struct mullion_vm *vm, u16 port, const void *data, unsigned int size)
 {
-	if (vm->irqchip.kind != IRQCHIP_KERNEL)
+	const u8 *bytes = data;
+	unsigned int i;
+
+	if (vm->irqchip.kind != IRQCHIP_KERNEL || !port_write(vm, port, bytes[0]))
 		return false;
-	if (!pic_has_port(port))
-		return irqchip_pit_write(vm, port, *(const u8 *)data);
-	pic_port_write(vm, port, *(const u8 *)data);
-	/* ELCR is often written as one word. */
-	if (port == PIC_ELCR && size == 2)
-		pic_port_write(vm, port + 1, ((const u8 *)data)[1]);
+	for (i = 1; i < size; i++)
+		port_write(vm, port + i, bytes[i]);
 	return true;
 }
 
