@@ -125,9 +125,18 @@ struct machine {
 static int kvm;
 static struct kvm_cpuid2 *offered;
 
-static void vcpu_make(struct machine *m, int i)
+static void put_lint0(const struct machine *m, int i, uint32_t value)
 {
 	struct kvm_lapic_state lapic;
+
+	CALL(m->vcpu[i], KVM_GET_LAPIC, &lapic);
+	memcpy(lapic.regs + 0xf0, &(uint32_t){ 0x1ff }, 4); /* enabled by software */
+	memcpy(lapic.regs + 0x350, &value, 4);
+	CALL(m->vcpu[i], KVM_SET_LAPIC, &lapic);
+}
+
+static void vcpu_make(struct machine *m, int i)
+{
 	struct kvm_sregs sregs;
 	struct kvm_regs regs = { .rip = CODE, .rsp = CODE, .rflags = 2 };
 
@@ -142,10 +151,7 @@ static void vcpu_make(struct machine *m, int i)
 	sregs.apic_base |= 0xc00; /* enabled, x2APIC mode */
 	CALL(m->vcpu[i], KVM_SET_SREGS, &sregs);
 	CALL(m->vcpu[i], KVM_SET_REGS, &regs);
-	CALL(m->vcpu[i], KVM_GET_LAPIC, &lapic);
-	memcpy(lapic.regs + 0xf0, &(uint32_t){ 0x1ff }, 4);  /* enabled by software */
-	memcpy(lapic.regs + 0x350, &(uint32_t){ 0x700 }, 4); /* LINT0: the PIC */
-	CALL(m->vcpu[i], KVM_SET_LAPIC, &lapic);
+	put_lint0(m, i, 0x700); /* the PIC */
 }
 
 static void pic_setup(const struct machine *m)
@@ -486,6 +492,14 @@ static void test_split(void)
 	/* User space's PIC. */
 	CALL(m.vcpu[0], KVM_INTERRUPT, &irq);
 	CHECK(run(&m, 0) == PIC_BASE + 1, "%d", m.run[0]->exit_reason);
+	/* It waits for its moment, which never comes while LINT0 is masked. */
+	m.run[0]->request_interrupt_window = 1;
+	CHECK(run(&m, 0) == -KVM_EXIT_IRQ_WINDOW_OPEN, "%d", m.run[0]->exit_reason);
+	CHECK(m.run[0]->ready_for_interrupt_injection, "open, but not ready");
+	put_lint0(&m, 0, 0x10700);
+	signal_event(fd);
+	CHECK(run(&m, 0) == VECTOR, "%d", m.run[0]->exit_reason);
+	CHECK(!m.run[0]->ready_for_interrupt_injection, "masked, but ready");
 	machine_end(&m);
 	close(fd);
 }

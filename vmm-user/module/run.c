@@ -52,8 +52,11 @@ static int user_irq_next(struct mullion_vcpu *v, bool open, bool *window, bool *
 /* Whether user space waits for the moment to give an interrupt. */
 static bool user_wants_window(const struct mullion_vcpu *v)
 {
-	return READ_ONCE(v->kvm_run->request_interrupt_window) &&
-	       v->vm->irqchip.kind != IRQCHIP_KERNEL;
+	if (!READ_ONCE(v->kvm_run->request_interrupt_window))
+		return false;
+	/* With the APIC in the kernel, only while that lets user space's PIC through. */
+	return !v->apic ||
+	       (v->vm->irqchip.kind == IRQCHIP_SPLIT && lapic_takes_extint(&v->apic->lapic));
 }
 
 /* Chooses what this entry delivers, and asks to be told when what is left can be. */

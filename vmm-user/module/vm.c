@@ -44,9 +44,9 @@ static void vm_release_last(struct kref *refs)
 	vm_end(vm);
 	admin_vm_gone(vm->pool.vm);
 	pool_reclaim(&vm->pool);
+	irqchip_free(vm); /* first: timers and eventfds still deliver to vCPUs */
 	for (i = 0; i < vm->vcpu_count; i++)
 		vcpu_free(vm->vcpus[i]);
-	irqchip_free(vm);
 	ioeventfd_free_all(vm);
 	coalesced_free_all(vm);
 	free_page((unsigned long)vm->coalesced_ring);
