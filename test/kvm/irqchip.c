@@ -492,6 +492,8 @@ static void test_split(void)
 	/* User space's PIC. */
 	CALL(m.vcpu[0], KVM_INTERRUPT, &irq);
 	CHECK(run(&m, 0) == PIC_BASE + 1, "%d", m.run[0]->exit_reason);
+	CHECK(run(&m, 0) == -KVM_EXIT_IO && m.run[0]->io.port == 0x20, "its end: %d",
+	      m.run[0]->exit_reason);
 	/* It waits for its moment, which never comes while LINT0 is masked. */
 	m.run[0]->request_interrupt_window = 1;
 	CHECK(run(&m, 0) == -KVM_EXIT_IRQ_WINDOW_OPEN, "%d", m.run[0]->exit_reason);
