@@ -179,7 +179,7 @@ static void collect_event(struct vcpu *v, const struct mullion_event *injected)
 		return;
 	event = event_unpack(vmread(IDT_VECTORING_ERROR_CODE) << EVENT_ERROR_SHIFT | info);
 	if (event.type >= MULLION_EVENT_SOFT_INTERRUPT) {
-		if (software_length(injected))
+		if (software_length(injected) && injected->vector == event.vector)
 			uninject(v, injected);
 		return;
 	}
