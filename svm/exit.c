@@ -74,7 +74,8 @@ void exit_decode(const struct vcpu *v, struct vm_exit *x)
 		.info = { c->exitinfo1, c->exitinfo2 },
 		.rip = s->rip,
 	};
-	if (svm_features.next_rip && is_instruction(c->exitcode) && c->nrip - s->rip <= INSN_MAX_LENGTH)
+	if (svm_features.next_rip && is_instruction(c->exitcode) &&
+	    c->nrip - s->rip <= INSN_MAX_LENGTH)
 		x->insn_len = c->nrip - s->rip;
 
 	switch (c->exitcode) {
