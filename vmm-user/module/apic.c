@@ -14,10 +14,6 @@
 #include "vcpu.h"
 #include "vm.h"
 
-/* A guest whose timer fires more often would leave the processor to nobody. */
-#define TIMER_PERIOD_MIN (200 * NSEC_PER_USEC)
-
-#define NMIS_MAX 2
 #define CPUID_1_ECX_TSC_DEADLINE (1u << 24)
 
 /* -- Waking ------------------------------------------------------------------ */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "apic_message.h"
 
-#define XAPIC_BROADCAST 0xff
-
 struct apic_message apic_message_from_msi(uint32_t address_lo, uint32_t address_hi, uint32_t data,
 					  bool wide)
 {

@@ -29,6 +29,7 @@ enum apic_shorthand {
 };
 
 #define APIC_BROADCAST 0xffffffffu
+#define XAPIC_BROADCAST 0xffu /* where destinations have 8 bits */
 
 struct apic_message {
 	uint32_t destination; /* APIC_BROADCAST, or as `logical` and the receiver's mode say */

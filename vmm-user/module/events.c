@@ -7,8 +7,6 @@
 #include "vcpu.h"
 #include "vm.h"
 
-#define NMI_PENDING_MAX 2
-
 static bool injecting(const struct mullion_vcpu *v, enum mullion_event_type type)
 {
 	return v->run->inject.valid && v->run->inject.type == type;
@@ -29,7 +27,7 @@ int vcpu_interrupt(struct mullion_vcpu *v, u32 vector)
 
 int vcpu_nmi(struct mullion_vcpu *v)
 {
-	if (v->nmi_pending < NMI_PENDING_MAX)
+	if (v->nmi_pending < NMIS_MAX)
 		v->nmi_pending++;
 	return 0;
 }
@@ -117,7 +115,7 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 		vcpu_queue_irq(v, events->interrupt.nr);
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
 		apic_take_nmis(v); /* those are replaced, too */
-		v->nmi_pending = min_t(u8, events->nmi.pending, NMI_PENDING_MAX);
+		v->nmi_pending = min_t(u8, events->nmi.pending, NMIS_MAX);
 	}
 
 	if (events->nmi.masked)

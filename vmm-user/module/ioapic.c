@@ -19,8 +19,6 @@
 #define ENTRY_MASKED (1ull << 16)
 #define ENTRY_READ_ONLY (ENTRY_DELIVERY_STATUS | ENTRY_REMOTE_IRR)
 
-#define XAPIC_BROADCAST 0xff
-
 void ioapic_reset(struct ioapic *io)
 {
 	unsigned int pin;

@@ -130,7 +130,7 @@ static int message(struct mullion_vm *vm, u32 address_lo, u32 address_hi, u32 da
 	struct apic_message m = apic_message_from_msi(address_lo, address_hi, data, chip->wide_ids);
 
 	/* 0xff stays everyone's unless user space has said that it knows better. */
-	if (m.destination == 0xff && !chip->no_broadcast)
+	if (m.destination == XAPIC_BROADCAST && !chip->no_broadcast)
 		m.destination = APIC_BROADCAST;
 	return apic_deliver(vm, &m, NULL);
 }

@@ -22,6 +22,9 @@
 struct mullion_vcpu;
 struct mullion_vm;
 
+/* A guest whose timer fires more often would leave the processor to nobody. */
+#define TIMER_PERIOD_MIN (200 * NSEC_PER_USEC)
+
 /* Where the controllers are. The local APICs are in the kernel with both of the last. */
 enum irqchip_kind {
 	IRQCHIP_USER = 0,

@@ -9,9 +9,6 @@
 
 #define GSI 0
 
-/* A guest whose timer fires more often would leave the processor to nobody. */
-#define PERIOD_MIN (200 * NSEC_PER_USEC)
-
 /* Ticks kept for a guest that does not take them: some seconds. */
 #define LOST_MAX 4096
 
@@ -93,7 +90,7 @@ static void start(struct irqchip_pit *pit, u64 now)
 		period = 0;
 	pit->lost = 0;
 	pit->due = period ? now + period : 0;
-	pit->period = repeats && period ? max_t(u64, period, PERIOD_MIN) : 0;
+	pit->period = repeats && period ? max_t(u64, period, TIMER_PERIOD_MIN) : 0;
 	arm(pit);
 }
 

@@ -30,7 +30,6 @@
 #define ERROR_REGISTER (1u << 7)
 
 #define VECTOR_MIN 16
-#define XAPIC_BROADCAST 0xffu
 
 static inline uint32_t get(const struct lapic *l, uint32_t offset)
 {

@@ -14,6 +14,7 @@ struct mullion_apic;
 struct mullion_vm;
 struct kvm_x86_mce;
 
+#define NMIS_MAX 2 /* that wait: one to be delivered, one latched behind it (SDM vol. 3A 6.7.1) */
 #define MULLION_MCE_BANKS 32
 #define MULLION_MTRR_FIXED 11
 #define MULLION_MTRR_PAIRS 8
@@ -58,7 +59,7 @@ struct mullion_vcpu {
 	struct kvm_run *kvm_run; /* pages shared with user space, never trusted */
 	u8 *pio;
 
-	u8 nmi_pending; /* 0-2 */
+	u8 nmi_pending; /* up to NMIS_MAX */
 	bool irq_pending;
 	u8 irq_vector;
 	u32 mp_state;
