@@ -378,7 +378,9 @@ static void test_x2apic(void **state)
 	assert_int_equal(effect.message.vector, 0xfe);
 	assert_true(rdmsr(LAPIC_ICR, &value));
 	assert_int_equal(value, 0x12345678000040feull);
-	assert_true(wrmsr(LAPIC_ICR, 0xfff00031));
+	assert_false(wrmsr(LAPIC_ICR, 0xfff00031));
+	assert_false(wrmsr(LAPIC_ICR, 0x2031));
+	assert_true(wrmsr(LAPIC_ICR, 0x1031));
 	assert_true(wrmsr(LAPIC_SELF_IPI, 0x77));
 	assert_true(effect.send);
 	assert_int_equal(effect.message.shorthand, APIC_SELF);

@@ -136,9 +136,10 @@ int vcpu_set_tsc_offset(struct mullion_vcpu *v, u64 offset)
 
 /* -- The clock that user space saves --------------------------------------- */
 
+/* Where processors' TSCs differ, `tsc` may be behind the line's point. */
 static u64 clock_now(const struct mullion_vm *vm, u64 tsc)
 {
-	return vm->clock_ns + ticks_to_ns(tsc - vm->clock_tsc);
+	return vm->clock_ns + ticks_to_ns(max_t(s64, tsc - vm->clock_tsc, 0));
 }
 
 int vm_get_clock(struct mullion_vm *vm, struct kvm_clock_data *data)

@@ -2,6 +2,7 @@
 /* The registers of the local APIC, as guests access them and user space saves them. */
 #include "lapic_internal.h"
 
+#define ICR_DEFINED 0xcdfffu /* with the delivery status, which software may write back */
 #define ICR_DELIVERY_PENDING (1u << 12)
 #define ICR_ASSERT (1u << 14)
 #define ICR_LEVEL (1u << 15)
@@ -238,7 +239,7 @@ static bool msr_writable(const struct lapic *l, uint32_t offset, uint32_t *allow
 		*allowed = SPIV_DEFINED | (l->directed ? SPIV_DIRECTED : 0);
 		return true;
 	case LAPIC_ICR:
-		*allowed = ~0u; /* as KVM has it: reserved bits are kept */
+		*allowed = ICR_DEFINED;
 		return true;
 	case LAPIC_LVT_TIMER:
 		*allowed = LVT_VECTOR | LVT_MASKED | 1u << 12 | LVT_TIMER_PERIODIC |
