@@ -10,10 +10,11 @@
 taskset -p 2 $$
 start beside -cpu host -m 64 -device isa-debug-exit,iobase=0xf4,iosize=4 \
 	-kernel /share/leak -append turns=300
+wait_console beside 60 '^1\.\.'
 /share/isolation_probe &
 probe=$!
 dmesg -n 7
-taskset 1 insmod /share/nmi.ko cpu=1 count=5000 || fail "NMIs"
+taskset 1 insmod /share/nmi.ko cpu=1 count=10000 || fail "NMIs"
 say "NMIs sent"
 kill -TERM $probe
 wait $probe || fail "registers of a process"
