@@ -10,5 +10,5 @@ dmesg -n 7
 insmod /share/switch.ko turns=3000 || fail "switch"
 rmmod switch
 say "random hypercalls"
-insmod /share/hypercall_fuzz.ko seconds=20 calls=1000000000 wild=1 || fail "random hypercalls"
+insmod /share/hypercall_fuzz.ko seconds=15 calls=1000000000 wild=1 || fail "random hypercalls"
 say "passed"
