@@ -9,20 +9,14 @@
  *	cc -static -pthread -o irqchip irqchip.c && ./irqchip [TEST...]
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "check.h"
 
 #define RAM_SIZE 0x10000u
 #define CODE 0x1000u
@@ -33,36 +27,6 @@
 #define VECTOR 0x51
 #define IOAPIC_VECTOR 0x61 /* of user space's */
 #define WAIT_US 200000
-
-static int failures;
-static const char *current_test;
-
-#define CHECK(condition, ...)                                                                      \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			printf("FAIL %s: line %d: %s: ", current_test, __LINE__, #condition);      \
-			printf(__VA_ARGS__);                                                       \
-			printf("\n");                                                              \
-			failures++;                                                                \
-			return;                                                                    \
-		}                                                                                  \
-	} while (0)
-
-static void die(const char *what)
-{
-	printf("FAIL %s: %s: %s\n", current_test ? current_test : "start", what, strerror(errno));
-	exit(1);
-}
-
-static int call(int fd, unsigned long request, void *argument, const char *name)
-{
-	int ret = ioctl(fd, request, argument);
-
-	if (ret < 0)
-		die(name);
-	return ret;
-}
-#define CALL(fd, request, argument) call(fd, request, (void *)(argument), #request)
 
 /* -- The guest ----------------------------------------------------------------- */
 
@@ -122,7 +86,6 @@ struct machine {
 	size_t run_size;
 };
 
-static int kvm;
 static struct kvm_cpuid2 *offered;
 
 static void put_lint0(const struct machine *m, int i, uint32_t value)
@@ -590,23 +553,12 @@ static void test_start(void)
 	machine_end(&m);
 }
 
-static const struct {
-	const char *name;
-	void (*test)(void);
-} tests[] = {
+static const struct test tests[] = {
 	{ "pic", test_pic },     { "window", test_window },     { "message", test_message },
 	{ "level", test_level }, { "irqfd", test_irqfd },       { "resample", test_resample },
 	{ "split", test_split }, { "timer", test_timer },       { "pit", test_pit },
 	{ "start", test_start }, { "deadline", test_deadline }, { "nmi", test_nmi },
 };
-
-static bool wanted(const char *name, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(name, argv[i]))
-			return true;
-	return argc == 1;
-}
 
 static void wake(int number)
 {
@@ -628,22 +580,8 @@ int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = wake };
 
-	setvbuf(stdout, NULL, _IONBF, 0);
 	sigaction(SIGALRM, &action, NULL);
-	kvm = open("/dev/kvm", O_RDWR);
-	if (kvm < 0)
-		die("/dev/kvm");
+	open_kvm();
 	get_offered();
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		int before = failures;
-
-		if (!wanted(tests[i].name, argc, argv))
-			continue;
-		current_test = tests[i].name;
-		tests[i].test();
-		if (failures == before)
-			printf("ok %s\n", current_test);
-	}
-	printf("%d failures\n", failures);
-	return failures != 0;
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

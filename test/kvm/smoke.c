@@ -7,47 +7,21 @@
  *	cc -static -o smoke smoke.c && ./smoke [TEST...]
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "check.h"
 
 #define RAM_SIZE (4u << 20)
 #define CODE 0x1000u /* guests' code and stack below it, in real mode */
 #define ROM 0xd0000u /* a read-only slot */
 #define ROM_SIZE 0x1000u
 #define HOLE 0xe0000u /* no slot: a device */
-
-static int failures;
-static const char *current_test;
-
-#define CHECK(condition, ...)                                                                      \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			printf("FAIL %s: line %d: %s: ", current_test, __LINE__, #condition);      \
-			printf(__VA_ARGS__);                                                       \
-			printf("\n");                                                              \
-			failures++;                                                                \
-			return;                                                                    \
-		}                                                                                  \
-	} while (0)
-
-static void die(const char *what)
-{
-	printf("FAIL %s: %s: %s\n", current_test ? current_test : "start", what, strerror(errno));
-	exit(1);
-}
 
 /* -- A machine ------------------------------------------------------------- */
 
@@ -57,18 +31,6 @@ struct machine {
 	struct kvm_run *run;
 	size_t run_size;
 };
-
-static int kvm;
-
-static int call(int fd, unsigned long request, void *argument, const char *name)
-{
-	int ret = ioctl(fd, request, argument);
-
-	if (ret < 0)
-		die(name);
-	return ret;
-}
-#define CALL(fd, request, argument) call(fd, request, (void *)(argument), #request)
 
 static void set_slot(const struct machine *m, uint32_t slot, uint32_t flags, uint64_t gpa,
 		     uint64_t size, void *memory)
@@ -508,10 +470,7 @@ static void test_many(void)
 	}
 }
 
-static const struct {
-	const char *name;
-	void (*test)(void);
-} tests[] = {
+static const struct test tests[] = {
 	{ "ports", test_ports },
 	{ "mmio", test_mmio },
 	{ "strings", test_strings },
@@ -525,32 +484,8 @@ static const struct {
 	{ "replaced-pages", test_replaced_pages },
 };
 
-static bool wanted(const char *name, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(name, argv[i]))
-			return true;
-	return argc == 1;
-}
-
 int main(int argc, char **argv)
 {
-	setvbuf(stdout, NULL, _IONBF, 0);
-	kvm = open("/dev/kvm", O_RDWR);
-	if (kvm < 0)
-		die("/dev/kvm");
-	if (CALL(kvm, KVM_GET_API_VERSION, 0) != 12)
-		die("API version is not 12");
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		int before = failures;
-
-		if (!wanted(tests[i].name, argc, argv))
-			continue;
-		current_test = tests[i].name;
-		tests[i].test();
-		if (failures == before)
-			printf("ok %s\n", current_test);
-	}
-	printf("%d failures\n", failures);
-	return failures != 0;
+	open_kvm();
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }
