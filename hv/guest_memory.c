@@ -8,7 +8,6 @@
 #include "hv/x86.h"
 
 #define PTE_PRESENT BIT(0)
-#define SEG_LONG BIT(9) /* of mullion_segment.attr: a 64-bit code segment */
 
 bool guest_translate(const struct vm *vm, gpa_t gpa_value, hpa_t *out)
 {
@@ -111,8 +110,8 @@ size_t guest_fetch(const struct vm *vm, const struct mullion_run *state, uint8_t
 		   size_t size)
 {
 	const struct mullion_segment *cs = &state->seg[MULLION_CS];
-	bool code64 = state->efer & EFER_LMA && cs->attr & SEG_LONG;
-	uint64_t linear = code64 ? state->rip : (uint32_t)(cs->base + state->rip);
+	uint64_t linear = is_code64(state->efer, cs) ? state->rip :
+						       (uint32_t)(cs->base + state->rip);
 
 	return guest_read(vm, state, linear, buffer, size);
 }

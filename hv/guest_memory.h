@@ -7,9 +7,18 @@
 #include <mullion/abi.h>
 
 #include "hv/types.h"
+#include "hv/x86.h"
 
 struct vcpu;
 struct vm;
+
+#define SEGMENT_LONG BIT(9) /* of mullion_segment.attr: a 64-bit code segment */
+
+/* Whether code is 64-bit, by EFER and CS (APM vol. 2 4.8.1). */
+static inline bool is_code64(uint64_t efer, const struct mullion_segment *cs)
+{
+	return efer & EFER_LMA && cs->attr & SEGMENT_LONG;
+}
 
 /* Where a guest-physical address of `vm` lies. False if nothing is mapped, or no RAM of the
  * service domain's. Without memory_lock: safe for the current vCPU's VM only, whose frames

@@ -231,8 +231,7 @@ bool smp_apic_write(struct vcpu *v, const struct vm_exit *x)
 	vendor->get_state(v, MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR, &state);
 	count = guest_fetch(v->vm, &state, bytes, sizeof(bytes));
 	if (!insn_decode_store(bytes, (unsigned int)count,
-			       state.efer & EFER_LMA && state.seg[MULLION_CS].attr & BIT(9),
-			       &store))
+			       is_code64(state.efer, &state.seg[MULLION_CS]), &store))
 		return false;
 
 	value = store.immediate ? store.value : (uint32_t)v->gpr[store.gpr];

@@ -4,17 +4,20 @@
 #include "hv/insn.h"
 #include "hv/lib/string.h"
 #include "hv/phys.h"
-#include "hv/x86.h"
 #include "svm/svm.h"
-#include "svm/translate.h"
 
-static bool is_code64(const struct vmcb_save *s)
+/* Of the instruction at `linear`, in the remembered page, which holds all that it may be. */
+static uint8_t length_in_page(const struct vcpu *v, struct vm_exit *x, uint64_t linear, bool code64)
 {
-	return s->efer & EFER_LMA && s->cs.attr & SEGMENT_LONG;
+	uint8_t bytes[INSN_MAX_LENGTH];
+
+	memcpy(bytes, svm_of(v)->code + (linear & ~PAGE_MASK), sizeof(bytes));
+	return insn_length(x->kind, bytes, sizeof(bytes), code64, &x->cr.gpr);
 }
 
 /* Looks where RIP leads to, and remembers the page for the next time. */
-static COLD uint8_t walk_length(struct vcpu *v, struct vm_exit *x, uint64_t linear)
+static COLD uint8_t walk_length(struct vcpu *v, struct vm_exit *x, uint64_t linear, bool one_page,
+				bool code64)
 {
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 	struct svm_vcpu *sv = svm_of(v);
@@ -29,16 +32,18 @@ static COLD uint8_t walk_length(struct vcpu *v, struct vm_exit *x, uint64_t line
 	state.cr4 = s->cr4;
 	state.efer = s->efer;
 	state.seg[MULLION_CS] = s->cs;
-	if (guest_walk(v->vm, &state, linear & PAGE_MASK, &page) &&
-	    guest_translate(v->vm, page, &frame)) {
-		sv->code = phys_to_virt(frame.raw);
-		sv->code_page = linear >> PAGE_SHIFT;
-		sv->code_cr3 = s->cr3;
-		sv->code_generation = v->tlb_generation;
-	}
-	return insn_length(x->kind, bytes,
-			   (unsigned int)guest_fetch(v->vm, &state, bytes, sizeof(bytes)),
-			   is_code64(s), &x->cr.gpr);
+	if (!one_page)
+		return insn_length(x->kind, bytes,
+				   (unsigned int)guest_fetch(v->vm, &state, bytes, sizeof(bytes)),
+				   code64, &x->cr.gpr);
+	if (!guest_walk(v->vm, &state, linear & PAGE_MASK, &page) ||
+	    !guest_translate(v->vm, page, &frame))
+		return 0;
+	sv->code = phys_to_virt(frame.raw);
+	sv->code_page = linear >> PAGE_SHIFT;
+	sv->code_cr3 = s->cr3;
+	sv->code_generation = v->tlb_generation;
+	return length_in_page(v, x, linear, code64);
 }
 
 /*
@@ -51,19 +56,15 @@ void svm_find_length(struct vcpu *v, struct vm_exit *x)
 {
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 	struct svm_vcpu *sv = svm_of(v);
-	bool code64 = is_code64(s);
+	bool code64 = is_code64(s->efer, &s->cs);
 	uint64_t linear = code64 ? s->rip : (uint32_t)(s->cs.base + s->rip);
-	uint64_t offset = linear & ~PAGE_MASK;
-	uint8_t bytes[INSN_MAX_LENGTH];
+	bool one_page = (linear & ~PAGE_MASK) <= PAGE_SIZE - INSN_MAX_LENGTH;
 
 	if (sv->code_page == linear >> PAGE_SHIFT && sv->code_cr3 == s->cr3 &&
-	    sv->code_generation == v->tlb_generation && offset <= PAGE_SIZE - sizeof(bytes) &&
-	    x->kind != EXIT_CR_WRITE) {
-		memcpy(bytes, sv->code + offset, sizeof(bytes));
-		x->insn_len = insn_length(x->kind, bytes, sizeof(bytes), code64, &x->cr.gpr);
-	}
+	    sv->code_generation == v->tlb_generation && one_page && x->kind != EXIT_CR_WRITE)
+		x->insn_len = length_in_page(v, x, linear, code64);
 	if (!x->insn_len)
-		x->insn_len = walk_length(v, x, linear);
+		x->insn_len = walk_length(v, x, linear, one_page, code64);
 	if (x->insn_len) {
 		sv->lengthless = 0;
 		return;

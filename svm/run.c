@@ -213,11 +213,10 @@ static void inject(struct vcpu *v)
 static void collect_event(struct vcpu *v, uint64_t injected, uint64_t rip)
 {
 	const struct vmcb *b = vmcb_of(v);
-	struct mullion_event event;
+	struct mullion_event event = event_unpack(b->control.exitintinfo);
 
-	if (!(b->control.exitintinfo & EVENT_VALID))
+	if (!event.valid)
 		return;
-	event = event_unpack(b->control.exitintinfo);
 	if (event_is_software(&event) &&
 	    !((uint32_t)b->control.exitintinfo == (uint32_t)injected && b->save.rip == rip))
 		return;

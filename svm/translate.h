@@ -13,7 +13,6 @@
 #define SEGMENT_ATTR 0xfffu
 #define SEGMENT_DPL_SHIFT 5
 #define SEGMENT_DPL (3u << SEGMENT_DPL_SHIFT)
-#define SEGMENT_LONG (1u << 9)
 
 static inline uint8_t segment_dpl(uint16_t attr)
 {

@@ -2,6 +2,7 @@
 /* A vCPU's control block: its beginning, its intercepts, and small changes to it. */
 #include "svm/svm.h"
 
+#include "hv/guest_memory.h"
 #include "hv/log.h"
 #include "hv/vm.h"
 #include "hv/x86.h"
@@ -54,7 +55,7 @@ bool svm_skip(struct vcpu *v, uint8_t len)
 	struct vmcb_save *s = &b->save;
 
 	s->rip += len;
-	if (!(s->efer & EFER_LMA && s->cs.attr & SEGMENT_LONG))
+	if (!is_code64(s->efer, &s->cs))
 		s->rip = (uint32_t)s->rip;
 	b->control.interrupt_shadow = 0;
 	return s->rflags & RFLAGS_TF || v->request & MULLION_REQUEST_SINGLE_STEP;

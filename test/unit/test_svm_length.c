@@ -14,7 +14,7 @@
 static struct vmcb block;
 static struct vcpu vcpu;
 
-/* The guest's memory at RIP's page, what a walk finds, and how often it was walked. */
+/* The guest's memory at RIP's page, what a walk finds, and how often it is walked. */
 static uint8_t page[2 * PAGE_SIZE];
 static bool mapped;
 static unsigned int fetches;
@@ -30,6 +30,7 @@ bool guest_walk(const struct vm *vm, const struct mullion_run *state, uint64_t l
 	(void)vm;
 	assert_int_equal(state->cr3, block.save.cr3);
 	assert_int_equal(linear, align_down(RIP, PAGE_SIZE));
+	fetches++;
 	*out = gpa(0x3000);
 	return mapped;
 }
