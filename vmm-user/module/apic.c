@@ -62,11 +62,7 @@ static void timer_arm(struct mullion_vcpu *v)
 		apic->due = lapic_timer_due(l);
 	else
 		apic->due = lapic_deadline(l) ? deadline_ns(v, lapic_deadline(l)) : 0;
-	if (apic->due)
-		hrtimer_start(&apic->timer, ns_to_ktime(apic->due), HRTIMER_MODE_ABS_HARD);
-	else
-		hrtimer_try_to_cancel(
-			&apic->timer); /* a handler that runs sees that nothing is due */
+	timer_set(&apic->timer, apic->due);
 }
 
 static enum hrtimer_restart timer_fired(struct hrtimer *timer)

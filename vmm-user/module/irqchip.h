@@ -25,6 +25,16 @@ struct mullion_vm;
 /* A guest whose timer fires more often would leave the processor to nobody. */
 #define TIMER_PERIOD_MIN (200 * NSEC_PER_USEC)
 
+/* Lets `timer` fire when the monotonic clock shows `due`, or never if that is 0. A handler that
+ * runs meanwhile must look for itself that nothing is due. */
+static inline void timer_set(struct hrtimer *timer, u64 due)
+{
+	if (due)
+		hrtimer_start(timer, ns_to_ktime(due), HRTIMER_MODE_ABS_HARD);
+	else
+		hrtimer_try_to_cancel(timer);
+}
+
 /* Where the controllers are. The local APICs are in the kernel with both of the last. */
 enum irqchip_kind {
 	IRQCHIP_USER = 0,

@@ -41,16 +41,6 @@ void irqchip_pit_served(struct mullion_vm *vm)
 		pulse(vm);
 }
 
-/* Lock held. */
-static void arm(struct irqchip_pit *pit)
-{
-	if (pit->due)
-		hrtimer_start(&pit->timer, ns_to_ktime(pit->due), HRTIMER_MODE_ABS_HARD);
-	else
-		hrtimer_try_to_cancel(
-			&pit->timer); /* a handler that runs sees that nothing is due */
-}
-
 static enum hrtimer_restart fired(struct hrtimer *timer)
 {
 	struct mullion_vm *vm = container_of(timer, struct mullion_vm, irqchip.pit.timer);
@@ -71,7 +61,7 @@ static enum hrtimer_restart fired(struct hrtimer *timer)
 		} else {
 			pit->due = 0;
 		}
-		arm(pit);
+		timer_set(&pit->timer, pit->due);
 	}
 	raw_spin_unlock(&pit->lock);
 	if (edge)
@@ -91,7 +81,7 @@ static void start(struct irqchip_pit *pit, u64 now)
 	pit->lost = 0;
 	pit->due = period ? now + period : 0;
 	pit->period = repeats && period ? max_t(u64, period, TIMER_PERIOD_MIN) : 0;
-	arm(pit);
+	timer_set(&pit->timer, pit->due);
 }
 
 /* -- Life ------------------------------------------------------------------------ */

@@ -113,12 +113,7 @@ static void write_register(struct lapic *l, uint32_t offset, uint32_t value, uin
 	case LAPIC_ICR_HIGH:
 		put(l, offset, value & 0xff000000);
 		break;
-	case LAPIC_LVT_TIMER:
-	case LAPIC_LVT_THERMAL:
-	case LAPIC_LVT_PERFORMANCE:
-	case LAPIC_LVT_LINT0:
-	case LAPIC_LVT_LINT1:
-	case LAPIC_LVT_ERROR:
+	case LAPIC_LVT_TIMER ... LAPIC_LVT_ERROR:
 		write_lvt(l, offset, value, effect);
 		break;
 	case LAPIC_TIMER_INITIAL:
@@ -160,12 +155,7 @@ static bool readable(uint32_t offset)
 	case LAPIC_ESR:
 	case LAPIC_ICR:
 	case LAPIC_ICR_HIGH:
-	case LAPIC_LVT_TIMER:
-	case LAPIC_LVT_THERMAL:
-	case LAPIC_LVT_PERFORMANCE:
-	case LAPIC_LVT_LINT0:
-	case LAPIC_LVT_LINT1:
-	case LAPIC_LVT_ERROR:
+	case LAPIC_LVT_TIMER ... LAPIC_LVT_ERROR:
 	case LAPIC_TIMER_INITIAL:
 	case LAPIC_TIMER_CURRENT:
 	case LAPIC_TIMER_DIVIDE:
