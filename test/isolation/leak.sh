@@ -11,12 +11,9 @@
 # shellcheck source=test/kmod/build.sh
 . "$TOP/test/kmod/build.sh"
 
-build_test_module isolation
-share=$(mktemp -d)
-trap 'rm -rf "$share"' EXIT
+share_test_modules isolation switch
 cp "$1" "$share/leak"
 cp "$2" "$share/probe"
-cp "$BUILD/test-modules/test/isolation/switch.ko" "$share"
 cat >"$share/run" <<'END'
 dmesg -n 7
 insmod /share/switch.ko turns=$1 || exit 1

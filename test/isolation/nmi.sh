@@ -9,11 +9,8 @@
 # shellcheck source=test/kmod/build.sh
 . "$TOP/test/kmod/build.sh"
 
-build_test_module isolation
-share=$(mktemp -d)
-trap 'rm -rf "$share"' EXIT
+share_test_modules isolation nmi
 cp "$1" "$share/leak"
-cp "$BUILD/test-modules/test/isolation/nmi.ko" "$share"
 cat >"$share/run" <<'END'
 dmesg -n 7
 taskset 2 qemu-system-x86_64 -accel kvm -cpu host -nodefaults -display none -monitor none \

@@ -9,8 +9,6 @@
 # shellcheck source=test/kmod/build.sh
 . "$TOP/test/kmod/build.sh"
 
-build_test_module isolation
-share=$(mktemp -d)
-trap 'rm -rf "$share"' EXIT
-cp "$BUILD/test-modules/test/isolation/poke.ko" "$TOP/test/isolation/poke-in-service.sh" "$share"
+share_test_modules isolation poke
+cp "$TOP/test/isolation/poke-in-service.sh" "$share"
 "$TOP/scripts/run" --batch --timeout 300 --share "$share" --exec 'sh /share/poke-in-service.sh'

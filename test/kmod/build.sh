@@ -11,6 +11,17 @@ build_test_module() {
 	exclusively test-modules make_test_module "$1" "$(cat "$BUILD/service/release")"
 }
 
+# share_test_modules DIR MODULE... : builds those modules of test/DIR, and makes $share, a
+# directory with them in it that goes when the script ends.
+share_test_modules() {
+	local dir=$1 module
+	shift
+	build_test_module "$dir"
+	share=$(mktemp -d)
+	trap 'rm -rf "$share"' EXIT
+	for module; do cp "$BUILD/test-modules/test/$dir/$module.ko" "$share"; done
+}
+
 # The kernel's build system writes beside the sources, so it gets copies of them.
 make_test_module() {
 	local out=$BUILD/test-modules

@@ -21,35 +21,18 @@
 
 void test_msr_plain(void)
 {
-	/* STAR, LSTAR, CSTAR, SFMASK, FS and GS base, KERNEL_GS_BASE, SYSENTER's three. */
-	static const struct {
-		uint32_t index;
-		uint64_t bits;
-	} rows[] = {
-		{ 0xc0000081, ~0ull << 32 },
-		{ 0xc0000082, 0x00007fffffffffff },
-		{ 0xc0000083, 0x00007fffffffffff },
-		{ 0xc0000084, 0x3f7fd5 },
-		{ 0xc0000100, 0x00007fffffffffff },
-		{ 0xc0000101, 0x00007fffffffffff },
-		{ 0xc0000102, 0x00007fffffffffff },
-		{ 0x174, 0xffff },
-		{ 0x175, 0x7fffffff },
-		{ 0x176, 0x7fffffff },
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
-		uint64_t before = rdmsr(rows[i].index), value;
+	for (unsigned int i = 0; i < direct_msr_count(); i++) {
+		uint64_t before = rdmsr(direct_msrs[i].index), value;
 
 		for (unsigned int turn = 0; turn < 3; turn++) {
 			const uint64_t patterns[] = { 0x5555555555555555, 0xaaaaaaaaaaaaaaaa, 0 };
 
-			value = patterns[turn] & rows[i].bits;
-			wrmsr(rows[i].index, value);
+			value = patterns[turn] & direct_msrs[i].bits;
+			wrmsr(direct_msrs[i].index, value);
 			cpuid(0, 0); /* exits, and what was written must survive that */
-			CHECK_EQ(rdmsr(rows[i].index), value);
+			CHECK_EQ(rdmsr(direct_msrs[i].index), value);
 		}
-		wrmsr(rows[i].index, before);
+		wrmsr(direct_msrs[i].index, before);
 	}
 	if (cpuid(0x80000001, 0).edx & 1u << 27) { /* RDTSCP: TSC_AUX */
 		uint32_t aux;

@@ -195,39 +195,23 @@ static void test_debug(void)
 
 /* ---- MSRs and segments ---- */
 
-static const struct {
-	uint32_t index;
-	uint64_t bits;
-} msrs[] = {
-	{ 0xc0000081, ~0ull << 32 },
-	{ 0xc0000082, 0x00007fffffffffff },
-	{ 0xc0000083, 0x00007fffffffffff },
-	{ 0xc0000084, 0x3f7fd5 },
-	{ 0xc0000100, 0x00007fffffffffff },
-	{ 0xc0000101, 0x00007fffffffffff },
-	{ 0xc0000102, 0x00007fffffffffff },
-	{ 0x174, 0xffff },
-	{ 0x175, 0x7fffffff },
-	{ 0x176, 0x7fffffff },
-	{ 0xc0000103, 0xffffffff },
-};
-
 static void test_msrs(void)
 {
 	/* Memory types in any order that keeps 0, ours, write-back. */
 	static const uint64_t pats[] = { 0x0007040600070406, 0x0406000700070406,
 					 0x0501040600070406 };
-	uint32_t count = ARRAY_SIZE(msrs) - !(cpuid(0x80000001, 0).edx & 1u << 27);
+	uint32_t count = direct_msr_count();
 
 	interrupt_count(VECTOR);
 	for (uint32_t turn = 0; turn < turns; turn++) {
 		for (uint32_t i = 0; i < count; i++)
-			wrmsr(msrs[i].index, value_of(turn, 0xa0 + i) * 0x10001 & msrs[i].bits);
+			wrmsr(direct_msrs[i].index,
+			      value_of(turn, 0xa0 + i) * 0x10001 & direct_msrs[i].bits);
 		wrmsr(0x277, pats[turn % 3]);
 		leave(turn);
 		for (uint32_t i = 0; i < count; i++)
-			CHECK_EQ(rdmsr(msrs[i].index),
-				 value_of(turn, 0xa0 + i) * 0x10001 & msrs[i].bits);
+			CHECK_EQ(rdmsr(direct_msrs[i].index),
+				 value_of(turn, 0xa0 + i) * 0x10001 & direct_msrs[i].bits);
 		CHECK_EQ(rdmsr(0x277), pats[turn % 3]);
 	}
 	trap_hook = NULL;

@@ -139,6 +139,13 @@ static inline void wrmsr(uint32_t index, uint64_t value)
 			 : "memory");
 }
 
+/* MSRs that a guest reads and writes without exits, and bits of them that may have any value. */
+extern const struct msr_bits {
+	uint32_t index;
+	uint64_t bits;
+} direct_msrs[];
+unsigned int direct_msr_count(void);
+
 static inline uint64_t rdtsc(void)
 {
 	uint32_t low, high;

@@ -15,9 +15,6 @@
 # shellcheck source=test/kmod/build.sh
 . "$TOP/test/kmod/build.sh"
 
-build_test_module fuzz/hypercall
-share=$(mktemp -d)
-trap 'rm -rf "$share"' EXIT
-cp "$BUILD/test-modules/test/fuzz/hypercall/hypercall_fuzz.ko" "$share"
+share_test_modules fuzz/hypercall hypercall_fuzz
 "$TOP/scripts/run" --batch --timeout "${MULLION_FUZZ_TIMEOUT:-7200}" --share "$share" \
 	--exec "dmesg -n 7; insmod /share/hypercall_fuzz.ko seconds=60 calls=1000000000 $*"
