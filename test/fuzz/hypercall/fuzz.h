@@ -119,9 +119,9 @@ void fuzz_exhaust_identifiers(void);
 
 /*
  * Wild guests run in random states and execute anything. QEMU 7.2's software processor does
- * not survive that: it dies of a busy TSS in 32-bit mode, of breakpoints that another vCPU
- * left armed, and of a host's CR0 that it does not restore (docs/figures.md). Tame guests
- * begin each run in a sound state and execute only pages of code_pool, which nobody writes.
+ * not survive that: it dies of a busy TSS in 32-bit mode and of a host's CR0 that it does not
+ * restore, and has crashed, too (docs/figures.md). Tame guests begin each run in a sound state
+ * and execute only pages of code_pool, which nobody writes.
  */
 
 #define GUEST_MEMORY (8ull << 20)
