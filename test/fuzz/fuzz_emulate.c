@@ -236,9 +236,8 @@ static void check_step(const struct emulate_context *ctx, const struct emulate_c
 		promise(false, "a result that exists");
 	}
 	promise(ctx->rip == before->rip, "RIP stays on what is not done");
-	if (may_have_moved(before->insn_count ? before : ctx))
-		return;
-	if (ctx->insn_count == 0) /* a fault has dropped the bytes: they are unknown */
+	/* A fault has dropped the bytes; those known before need not be all of them. */
+	if (ctx->insn_count == 0 || may_have_moved(ctx))
 		return;
 	promise(!memcmp(ctx->gpr, before->gpr, sizeof(ctx->gpr)), "no trace in the registers");
 }
