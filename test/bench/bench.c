@@ -9,11 +9,18 @@
  *	end
  *	result NAME ROUNDS TICKS
  * TICKS is the least of ten equal parts, ten times: without the interrupts of others that came
- * in between. The first operation, nothing, is what that and the loop cost by themselves. The
+ * in between. The first operation, nothing, is what that and the loop cost by themselves. Of an
+ * operation whose device or processor the machine has not got it prints only "skipped NAME". The
  * last line is "done". Arguments: rounds=N (2000), only=N (the operation of that number alone),
  * unattended=1 (halts nowhere).
+ *
+ * The machine is a q35 with a second serial port that nobody reads, a second processor, a
+ * virtio-blk device, and 320 MiB of RAM, of which the hypervisor may have the last 64 in small
+ * pages only.
  */
 #include "payload.h"
+#include "second.h"
+#include "virtio.h"
 
 #define VECTOR 0x60
 #define PIC_MASK 0x21
@@ -28,8 +35,21 @@
 #define MSR_PAT 0x277
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define CR4_PGE (1u << 7)
-#define FRESH_MEMORY 0x2000000ull
-#define FRESH_STEP 4096
+#define FRESH_LARGE 0x4000000ull
+#define FRESH_SMALL 0x10000000ull
+#define FRESH_END 0x13000000ull /* firmware has the rest */
+#define SMALL_PAGE 0x1000
+#define LARGE_PAGE 0x200000
+#define IOAPIC 0xfec00000ull
+#define IOAPIC_DATA 0x10
+#define IOAPIC_ENTRY(pin) (0x10 + 2 * (pin))
+#define COM2 0x2f8
+#define COM2_IRQ 3
+#define COM_IER 1
+#define COM_IER_EMPTY 2
+#define COM_IIR 2
+#define COM_MCR 4
+#define COM_MCR_OUT2 8 /* lets the interrupt out */
 #define PARTS 10
 
 void main(void);
@@ -139,9 +159,20 @@ static void mmio_write(void)
 	*(volatile uint32_t *)(HPET + HPET_STATUS) = 0;
 }
 
-static void fresh_page(void)
+static void fresh_small(void)
 {
-	*(volatile uint8_t *)(FRESH_MEMORY + round_number * FRESH_STEP) = 1;
+	*(volatile uint8_t *)(FRESH_SMALL + round_number * SMALL_PAGE) = 1;
+}
+
+static void fresh_large(void)
+{
+	*(volatile uint8_t *)(FRESH_LARGE + round_number * LARGE_PAGE) = 1;
+}
+
+/* Whether all of the fresh memory is there. */
+static bool fresh_memory(void)
+{
+	return ram_size() + 0x100000 >= FRESH_END;
 }
 
 static void apic_tpr(void)
@@ -176,36 +207,118 @@ static void halt(void)
 	__asm__ volatile("sti; hlt; cli");
 }
 
+/* The other processor halts; its handler counts, acknowledges, and it halts again. */
+static void other_ipi(void)
+{
+	uint32_t seen = interrupts;
+
+	apic_write(APIC_ICR_LOW, APIC_ICR_ASSERT | VECTOR);
+	while (interrupts == seen)
+		__asm__ volatile("pause");
+}
+
+static bool other_ipi_prepare(void)
+{
+	if (!second_start())
+		return false;
+	apic_write(APIC_ICR_HIGH, second_apic_id << 24);
+	return true;
+}
+
+static void ioapic_write(uint32_t reg, uint32_t value)
+{
+	*(volatile uint32_t *)IOAPIC = reg;
+	*(volatile uint32_t *)(IOAPIC + IOAPIC_DATA) = value;
+}
+
+/* A byte that the port has sent at once: it asks for the next by an interrupt, until somebody
+ * looks what it wants. */
+static void device_interrupt(void)
+{
+	uint32_t seen = interrupts;
+
+	__asm__ volatile("sti");
+	outb(COM2, 0);
+	while (interrupts == seen)
+		__asm__ volatile("pause");
+	__asm__ volatile("cli");
+	inb(COM2 + COM_IIR);
+}
+
+static bool device_interrupt_prepare(void)
+{
+	ioapic_write(IOAPIC_ENTRY(COM2_IRQ) + 1, apic_read(APIC_ID));
+	ioapic_write(IOAPIC_ENTRY(COM2_IRQ), VECTOR);
+	outb(COM2 + COM_MCR, COM_MCR_OUT2);
+	if (inb(COM2 + COM_MCR) != COM_MCR_OUT2)
+		return false;
+	outb(COM2 + COM_IER, COM_IER_EMPTY);
+	inb(COM2 + COM_IIR);
+	__asm__ volatile("sti; nop; cli");
+	return true;
+}
+
+/* A request whose end comes by MSI-X; the processor halts meanwhile. */
+static void virtio_request(void)
+{
+	virtio_ask();
+	virtio_kick();
+	while (!virtio_answered())
+		__asm__ volatile("sti; hlt; cli");
+}
+
+static bool virtio_prepare(void)
+{
+	return virtio_start(VECTOR);
+}
+
 static const struct operation {
 	const char *name;
 	void (*run)(void);
 	enum { EVEN, UNEVEN } parts; /* that are not alike count all */
+	bool (*prepare)(void);       /* before the rounds; false: the machine has it not */
+	uint64_t most;               /* rounds; 0: any number */
 } operations[] = {
-	{ "nothing", nothing, EVEN },
-	{ "cpuid", op_cpuid, EVEN },
-	{ "hypercall", hypercall, EVEN },
-	{ "msr-read-pat", msr_read_pat, EVEN },
-	{ "msr-write-pat", msr_write_pat, EVEN },
-	{ "msr-read-tsc-adjust", msr_read_tsc_adjust, EVEN },
-	{ "msr-write-tsc-adjust", msr_write_tsc_adjust, EVEN },
-	{ "msr-read-direct", msr_read_direct, EVEN },
-	{ "msr-write-direct", msr_write_direct, EVEN },
-	{ "cr0-wp", cr0_wp, EVEN },
-	{ "cr4-pge", cr4_pge, EVEN },
-	{ "mov-dr", debug_register, EVEN },
-	{ "port-read-kernel", port_in_kernel, EVEN },
-	{ "port-write-kernel", port_write_in_kernel, EVEN },
-	{ "port-read-qemu", port_in_qemu, EVEN },
-	{ "pm-timer-read", pm_timer, EVEN },
-	{ "pci-config-read", pci_config, EVEN },
-	{ "mmio-read-qemu", mmio_read, EVEN },
-	{ "mmio-write-qemu", mmio_write, EVEN },
-	{ "fresh-page", fresh_page, UNEVEN },
-	{ "apic-tpr-write", apic_tpr, EVEN },
-	{ "apic-eoi-write", apic_eoi, EVEN },
-	{ "self-ipi", self_ipi, EVEN },
-	{ "self-ipi-tpr", self_ipi_tpr, EVEN },
-	{ "halt-timer", halt, EVEN },
+	{ .name = "nothing", .run = nothing },
+	{ .name = "cpuid", .run = op_cpuid },
+	{ .name = "hypercall", .run = hypercall },
+	{ .name = "msr-read-pat", .run = msr_read_pat },
+	{ .name = "msr-write-pat", .run = msr_write_pat },
+	{ .name = "msr-read-tsc-adjust", .run = msr_read_tsc_adjust },
+	{ .name = "msr-write-tsc-adjust", .run = msr_write_tsc_adjust },
+	{ .name = "msr-read-direct", .run = msr_read_direct },
+	{ .name = "msr-write-direct", .run = msr_write_direct },
+	{ .name = "cr0-wp", .run = cr0_wp },
+	{ .name = "cr4-pge", .run = cr4_pge },
+	{ .name = "mov-dr", .run = debug_register },
+	{ .name = "port-read-kernel", .run = port_in_kernel },
+	{ .name = "port-write-kernel", .run = port_write_in_kernel },
+	{ .name = "port-read-qemu", .run = port_in_qemu },
+	{ .name = "pm-timer-read", .run = pm_timer },
+	{ .name = "pci-config-read", .run = pci_config },
+	{ .name = "mmio-read-qemu", .run = mmio_read },
+	{ .name = "mmio-write-qemu", .run = mmio_write },
+	{ .name = "fresh-4k",
+	  .run = fresh_small,
+	  .parts = UNEVEN,
+	  .prepare = fresh_memory,
+	  .most = (FRESH_END - FRESH_SMALL) / SMALL_PAGE },
+	{ .name = "fresh-2m",
+	  .run = fresh_large,
+	  .parts = UNEVEN,
+	  .prepare = fresh_memory,
+	  .most = (FRESH_SMALL - FRESH_LARGE) / LARGE_PAGE },
+	{ .name = "apic-tpr-write", .run = apic_tpr },
+	{ .name = "apic-eoi-write", .run = apic_eoi },
+	{ .name = "self-ipi", .run = self_ipi },
+	{ .name = "self-ipi-tpr", .run = self_ipi_tpr },
+	{ .name = "halt-timer", .run = halt },
+	{ .name = "device-interrupt",
+	  .run = device_interrupt,
+	  .prepare = device_interrupt_prepare },
+	{ .name = "virtio-kick", .run = virtio_kick, .prepare = virtio_prepare },
+	{ .name = "virtio-request", .run = virtio_request, .prepare = virtio_prepare },
+	{ .name = "other-ipi", .run = other_ipi, .prepare = other_ipi_prepare },
 };
 
 static volatile uint32_t nmis;
@@ -232,6 +345,12 @@ static void measure(const struct operation *op, uint64_t rounds)
 {
 	uint64_t least = UINT64_MAX, sum = 0;
 
+	if (op->most && rounds > op->most)
+		rounds = op->most / PARTS * PARTS;
+	if (op->prepare && !op->prepare()) {
+		print("skipped %s\n", op->name);
+		return;
+	}
 	SAY_AND_WAIT("start\n");
 	for (unsigned int part = 1; part <= PARTS; part++) {
 		uint64_t ticks = rdtsc();
@@ -244,7 +363,8 @@ static void measure(const struct operation *op, uint64_t rounds)
 		least = ticks < least ? ticks : least;
 	}
 	SAY_AND_WAIT("end\n");
-	print("result %s %u %lu\n", op->name, (uint32_t)rounds, op->parts == UNEVEN ? sum : least * PARTS);
+	print("result %s %u %lu\n", op->name, (uint32_t)rounds,
+	      op->parts == UNEVEN ? sum : least * PARTS);
 }
 
 void main(void)

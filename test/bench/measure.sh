@@ -13,9 +13,9 @@ shift 2
 # more where the exit goes to the service domain.
 transitions() {
 	case $counter in
-	mullion) mullion stat --json | sed 's/{"vm"/\n&/g' | awk '
-		!/"vm":0[,}]/ { sub(/.*"exits":/, ""); exits += $0 + 0
-				sub(/.*"to_service":/, ""); exits += $0 + 0 }
+	mullion) mullion stat --json | grep -oE '"(vm|exits|to_service)":[0-9]+' | awk -F: '
+		$1 == "\"vm\"" { guest = $2; next }
+		guest { exits += $2 }
 		END { print 2 * exits }' ;;
 	kvm) echo $((2 * $(cat /sys/kernel/debug/kvm/exits))) ;;
 	esac
@@ -43,9 +43,16 @@ next() {
 [ "$counter" != kvm ] || mount -t debugfs none /sys/kernel/debug 2>/dev/null
 dir=$(mktemp -d)
 mkfifo "$dir/monitor.in" "$dir/monitor.out" "$dir/serial.in" "$dir/serial.out"
-qemu-system-x86_64 -accel kvm -cpu host -machine q35 -m 256 -nodefaults -display none \
+# Linux has huge pages for the first part of the memory, and none for that of a memfd. The
+# block device's own thread tells the guest of a request's end by an irqfd.
+qemu-system-x86_64 -accel kvm -cpu host -machine q35 -smp 2 -m 320 -nodefaults -display none \
+	-object memory-backend-ram,id=large,size=256M -numa node,cpus=0-1,memdev=large \
+	-object memory-backend-memfd,id=small,size=64M -numa node,memdev=small \
+	-object iothread,id=thread,poll-max-ns=0 \
+	-blockdev driver=null-co,node-name=null,size=1048576,read-zeroes=on \
+	-device virtio-blk-pci,drive=null,iothread=thread \
 	-no-reboot -chardev "pipe,id=monitor,path=$dir/monitor" -mon chardev=monitor \
-	-chardev "pipe,id=serial,path=$dir/serial" -serial chardev:serial \
+	-chardev "pipe,id=serial,path=$dir/serial" -serial chardev:serial -serial null \
 	-device isa-debug-exit,iobase=0xf4,iosize=4 \
 	-kernel /share/bench -append "$arguments" "$@" &
 qemu=$!

@@ -4,7 +4,6 @@
 
 #define ICR_NMI (4u << 8)
 #define ICR_PENDING (1u << 12)
-#define ICR_ASSERT (1u << 14)
 #define ICR_SELF (1u << 18)
 
 volatile uint32_t interrupts;
@@ -28,14 +27,14 @@ static void wait_sent(void)
 
 void apic_self_ipi(uint8_t vector)
 {
-	apic_write(APIC_ICR_LOW, ICR_SELF | ICR_ASSERT | vector);
+	apic_write(APIC_ICR_LOW, ICR_SELF | APIC_ICR_ASSERT | vector);
 	wait_sent();
 }
 
 void apic_self_nmi(void)
 {
 	apic_write(APIC_ICR_HIGH, apic_read(APIC_ID) & 0xff000000);
-	apic_write(APIC_ICR_LOW, ICR_NMI | ICR_ASSERT);
+	apic_write(APIC_ICR_LOW, ICR_NMI | APIC_ICR_ASSERT);
 	wait_sent();
 }
 

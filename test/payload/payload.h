@@ -336,6 +336,7 @@ volatile uint64_t *window_pte(uint64_t address);
 #define APIC_EOI 0xb0
 #define APIC_SPURIOUS 0xf0
 #define APIC_ICR_LOW 0x300
+#define APIC_ICR_ASSERT (1u << 14)
 #define APIC_ICR_HIGH 0x310
 #define APIC_LVT_TIMER 0x320
 #define APIC_TIMER_INITIAL 0x380
