@@ -110,7 +110,10 @@ static void guest_exception(struct vcpu *v, const struct vm_exit *x)
 		vcpu_inject_exception(this_cpu()->service, EXC_MC, 0);
 		return;
 	}
-	vcpu_inject_exception(v, vector, x->exception.error);
+	if (vector == EXC_UD && !v->inject.valid)
+		exit_leave(v, x, MULLION_EXIT_UNDEFINED, GROUPS_EMULATION);
+	else
+		vcpu_inject_exception(v, vector, x->exception.error);
 }
 
 /* Whether the exception about to be injected is one that a debugger outside waits for. */
@@ -188,6 +191,9 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 		break;
 	case EXIT_EXCEPTION:
 		guest_exception(v, x);
+		break;
+	case EXIT_FORBIDDEN:
+		exit_leave(v, x, MULLION_EXIT_UNDEFINED, GROUPS_EMULATION);
 		break;
 	case EXIT_IO:
 		guest_io(v, x);
@@ -272,6 +278,9 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_EXCEPTION:
 		vcpu_inject_exception(v, x->exception.vector, x->exception.error);
 		break;
+	case EXIT_FORBIDDEN:
+		vcpu_inject_exception(v, EXC_UD, 0);
+		break;
 	case EXIT_XSETBV:
 		xsetbv(v, x);
 		break;
@@ -309,9 +318,6 @@ void exit_handle(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_RDMSR:
 	case EXIT_WRMSR:
 		msr_exit(v, x);
-		break;
-	case EXIT_FORBIDDEN:
-		vcpu_inject_exception(v, EXC_UD, 0);
 		break;
 	case EXIT_PRIVILEGED:
 		vcpu_inject_exception(v, EXC_GP, 0);

@@ -150,6 +150,8 @@ static enum answer service_access(struct vcpu *v, uint32_t index, bool write, ui
 
 static enum answer guest_access(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
 {
+	if (v->request & MULLION_REQUEST_MSR_EXIT)
+		return NOT_HERE;
 	switch (index) {
 	case MSR_EFER:
 		if (write)

@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct mullion_cpuid) * MULLION_CPUID_MAX <= PAGE_SIZE, "s
 
 #define REQUESTS                                                                                   \
 	(MULLION_REQUEST_IRQ_WINDOW | MULLION_REQUEST_NMI_WINDOW | MULLION_REQUEST_CR8_EXIT |      \
-	 MULLION_REQUEST_DEBUG | MULLION_REQUEST_SINGLE_STEP)
+	 MULLION_REQUEST_DEBUG | MULLION_REQUEST_SINGLE_STEP | MULLION_REQUEST_MSR_EXIT)
 
 /* Registers after INIT, APM vol. 2 table 14-1, SDM vol. 3A table 10-1. */
 static void set_init_state(struct vcpu *v)

@@ -175,6 +175,10 @@ static void arm(struct vcpu *v)
 	vmcb_intercept(b, VMEXIT_CR8_WRITE, irq_window || v->request & MULLION_REQUEST_CR8_EXIT);
 	vmcb_intercept(b, VMEXIT_EXCP0 + EXC_BP, v->request & MULLION_REQUEST_DEBUG);
 	vmcb_intercept(b, VMEXIT_IRET, armed & ARM_IRET);
+	/* In the map of ports every bit is set. */
+	b->control.msrpm_base_pa = armed & MULLION_REQUEST_MSR_EXIT ? svm_iopm() :
+								      svm_msrpm(v->is_service);
+	vmcb_touch(b, CLEAN_IOPM);
 }
 
 /*

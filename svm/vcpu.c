@@ -19,14 +19,14 @@ static const enum vmexit intercepts_all[] = {
 
 /*
  * #DB and #AC: their delivery can raise them anew without end, with no instruction in
- * between at which an interrupt could get in. ICEBP: with #DB intercepted the processor
+ * between at which an interrupt could get in. #UD: the module may know better. ICEBP: with #DB intercepted the processor
  * does not go past it by itself.
  */
 static const enum vmexit intercepts_guest[] = {
 	VMEXIT_INTR, VMEXIT_NMI, VMEXIT_IOIO, VMEXIT_HLT, VMEXIT_RDPMC,
 	VMEXIT_WBINVD, VMEXIT_XSETBV, VMEXIT_ICEBP,
 	VMEXIT_MONITOR, VMEXIT_MWAIT, VMEXIT_MWAIT_CONDITIONAL,
-	VMEXIT_EXCP0 + EXC_DB, VMEXIT_EXCP0 + EXC_AC, VMEXIT_EXCP0 + EXC_MC,
+	VMEXIT_EXCP0 + EXC_DB, VMEXIT_EXCP0 + EXC_UD, VMEXIT_EXCP0 + EXC_AC, VMEXIT_EXCP0 + EXC_MC,
 };
 
 void svm_vcpu_init(struct vcpu *v)

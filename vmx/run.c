@@ -103,6 +103,7 @@ static void arm(struct vcpu *v)
 	vmcs_switch(CPU_CONTROLS, CPU_INTERRUPT_WINDOW, armed & MULLION_REQUEST_IRQ_WINDOW);
 	vmcs_switch(CPU_CONTROLS, CPU_NMI_WINDOW, armed & MULLION_REQUEST_NMI_WINDOW);
 	vmcs_switch(CPU_CONTROLS, CPU_CR8_LOAD, armed & MULLION_REQUEST_CR8_EXIT);
+	vmcs_switch(CPU_CONTROLS, CPU_USE_MSR_BITMAP, !(armed & MULLION_REQUEST_MSR_EXIT));
 	vmcs_switch(EXCEPTION_BITMAP, BIT(EXC_BP), armed & MULLION_REQUEST_DEBUG);
 	if (v->is_service)
 		vmcs_switch(PIN_CONTROLS, PIN_TIMER, armed & ARM_TIMER);

@@ -76,7 +76,8 @@ void vmx_vcpu_init(struct vcpu *v)
 	}
 
 	vmx_write_controls(v->is_service);
-	vmwrite(EXCEPTION_BITMAP, v->is_service ? 0 : BIT(EXC_DB) | BIT(EXC_AC) | BIT(EXC_MC));
+	vmwrite(EXCEPTION_BITMAP, v->is_service ? 0 :
+				    BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC));
 	vmwrite(MSR_BITMAP, vmx_msr_bitmap(v->is_service));
 	vmwrite(VIRTUAL_APIC_ADDRESS, virt_to_phys(v));
 	vmwrite(EPT_POINTER, v->vm->nested.root.raw | EPTP_FORMAT);

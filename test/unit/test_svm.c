@@ -359,7 +359,7 @@ static void test_init(void **state)
 	assert_int_equal(block.control.vintr, V_INTR_MASKING);
 	assert_int_equal(block.control.n_cr3, 0x7000);
 	assert_int_equal(block.control.msrpm_base_pa, 0x3000);
-	assert_int_equal(block.control.intercepts[2], 1u << 1 | 1u << 17 | 1u << 18);
+	assert_int_equal(block.control.intercepts[2], 1u << 1 | 1u << 6 | 1u << 17 | 1u << 18);
 	/* INTR, NMI, INIT, RDPMC, CPUID, INVD, HLT, INVLPGA, IOIO, MSR, SHUTDOWN */
 	assert_int_equal(block.control.intercepts[3], 0x9d44800b);
 	/* VMRUN to SKINIT, ICEBP, WBINVD, MONITOR, MWAIT twice, XSETBV */

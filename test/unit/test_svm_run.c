@@ -49,6 +49,16 @@ void svm_enter(uint64_t *gpr, uint64_t vmcb)
 	block.save.rax = ~entered.save.rax;
 }
 
+uint64_t svm_msrpm(bool service)
+{
+	return service ? 0x1000 : 0x3000;
+}
+
+uint64_t svm_iopm(void)
+{
+	return 0x5000;
+}
+
 bool svm_skip(struct vcpu *v, uint8_t len)
 {
 	vmcb_of(v)->save.rip += len;
@@ -301,6 +311,21 @@ static void test_nmi_iret_of_a_stepping_guest(void **state)
 	assert_false(vcpu.nmi_blocked);
 }
 
+static void test_msr_exits(void **state)
+{
+	(void)state;
+	vcpu.request = MULLION_REQUEST_MSR_EXIT;
+	run(VMEXIT_MSR, 0x1000);
+	assert_int_equal(entered.control.msrpm_base_pa, svm_iopm());
+	assert_false(entered.control.clean & CLEAN_IOPM);
+	run(VMEXIT_MSR, 0x1000);
+	assert_true(entered.control.clean & CLEAN_IOPM);
+	vcpu.request = 0;
+	run(VMEXIT_INTR, 0x1000);
+	assert_int_equal(entered.control.msrpm_base_pa, svm_msrpm(false));
+	assert_false(entered.control.clean & CLEAN_IOPM);
+}
+
 static void test_single_step(void **state)
 {
 	(void)state;
@@ -372,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup(test_nmi, setup),
 		cmocka_unit_test_setup(test_nmi_iret_of_a_stepping_guest, setup),
 		cmocka_unit_test_setup(test_single_step, setup),
+		cmocka_unit_test_setup(test_msr_exits, setup),
 		cmocka_unit_test_setup(test_refused, setup),
 		cmocka_unit_test_setup(test_icebp, setup),
 		cmocka_unit_test_setup(test_length, setup),

@@ -72,6 +72,11 @@ static u64 efer_allowed(const struct mullion_vcpu *v)
 	return allowed;
 }
 
+bool efer_valid(const struct mullion_vcpu *v, u64 value)
+{
+	return !(value & ~(efer_allowed(v) | EFER_LMA));
+}
+
 static bool mode_valid(const struct kvm_sregs2 *s)
 {
 	if ((s->efer & EFER_LME) && (s->cr0 & X86_CR0_PG))

@@ -11,6 +11,9 @@ struct mullion_vcpu;
  * vol. 3A 2.5): reserved bits, combinations, the mode's consistency. */
 bool control_regs_valid(const struct mullion_vcpu *v, const struct kvm_sregs2 *sregs);
 
+/* Whether EFER may hold `value`, in some mode. */
+bool efer_valid(const struct mullion_vcpu *v, u64 value);
+
 /* Whether XCR0 may hold `value` (SDM vol. 1 13.3), given the bits that guests may set. */
 bool xcr0_valid(u64 value);
 

@@ -19,6 +19,7 @@
 
 #define OFFERED_MAX 256 /* entries of KVM_GET_SUPPORTED_CPUID */
 #define GPA_BITS (ilog2(MULLION_MAX_GPA))
+#define CPUID_1_ECX_MWAIT (1u << 3)
 #define CPUID_1_ECX_OSXSAVE (1u << 27)
 
 static struct cpuid_values __init native(u32 leaf, u32 subleaf)
@@ -136,35 +137,6 @@ const struct kvm_cpuid_entry2 *vcpu_cpuid(const struct mullion_vcpu *v, u32 func
 	return NULL;
 }
 
-/* Gives root mode the table from which it answers the guest. */
-static int send(struct mullion_vcpu *v, const struct kvm_cpuid_entry2 *entries, u32 count)
-{
-	struct mullion_cpuid *rows = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	long ret;
-	u32 i;
-
-	if (!rows)
-		return -ENOMEM;
-	for (i = 0; i < count; i++) {
-		const struct kvm_cpuid_entry2 *e = &entries[i];
-		bool indexed = e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
-
-		rows[i] = (struct mullion_cpuid){
-			.function = e->function,
-			.index = indexed ? e->index : 0,
-			.flags = indexed ? MULLION_CPUID_INDEXED : 0,
-			.eax = e->eax,
-			.ebx = e->ebx,
-			.ecx = e->ecx,
-			.edx = e->edx,
-		};
-	}
-	ret = mullion_hypercall(MULLION_HC_VCPU_CPUID, v->vm->pool.vm, v->index, virt_to_phys(rows),
-				count, 0);
-	free_page((unsigned long)rows);
-	return ret;
-}
-
 /* Bytes of the XSAVE image for the components that are enabled now. */
 static u32 xsave_size(const struct mullion_vcpu *v)
 {
@@ -193,6 +165,11 @@ static struct kvm_cpuid_entry2 as_seen(const struct mullion_vcpu *v,
 		e.ecx &= ~CPUID_1_ECX_OSXSAVE;
 		if (v->run->cr4 & X86_CR4_OSXSAVE)
 			e.ecx |= CPUID_1_ECX_OSXSAVE;
+		if (vm_has_quirk(v->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT))
+			break;
+		e.ecx &= ~CPUID_1_ECX_MWAIT;
+		if (v->msrs.misc_enable & MSR_IA32_MISC_ENABLE_MWAIT)
+			e.ecx |= CPUID_1_ECX_MWAIT;
 		break;
 	case 0xd:
 		if (!e.index)
@@ -200,6 +177,35 @@ static struct kvm_cpuid_entry2 as_seen(const struct mullion_vcpu *v,
 		break;
 	}
 	return e;
+}
+
+/* Gives root mode the table from which it answers the guest. Control registers are loaded. */
+static int send(struct mullion_vcpu *v, const struct kvm_cpuid_entry2 *entries, u32 count)
+{
+	struct mullion_cpuid *rows = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	long ret;
+	u32 i;
+
+	if (!rows)
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		struct kvm_cpuid_entry2 e = as_seen(v, &entries[i]);
+		bool indexed = e.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+
+		rows[i] = (struct mullion_cpuid){
+			.function = e.function,
+			.index = indexed ? e.index : 0,
+			.flags = indexed ? MULLION_CPUID_INDEXED : 0,
+			.eax = e.eax,
+			.ebx = e.ebx,
+			.ecx = e.ecx,
+			.edx = e.edx,
+		};
+	}
+	ret = mullion_hypercall(MULLION_HC_VCPU_CPUID, v->vm->pool.vm, v->index, virt_to_phys(rows),
+				count, 0);
+	free_page((unsigned long)rows);
+	return ret;
 }
 
 /* A guest that has run has seen its CPUID: only the same is taken again. */
@@ -246,6 +252,30 @@ long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
 	v->cpuid_count = head.nent;
 	mmio_cpuid_changed(v);
 	return 0;
+}
+
+int vcpu_refresh_cpuid(struct mullion_vcpu *v)
+{
+	int ret = vcpu_load(v, MULLION_GROUP_CR);
+
+	return ret ? ret : send(v, v->cpuid, v->cpuid_count);
+}
+
+bool vcpu_has_mwait(const struct mullion_vcpu *v)
+{
+	const struct kvm_cpuid_entry2 *e = vcpu_cpuid(v, 1, 0);
+
+	return e && as_seen(v, e).ecx & CPUID_1_ECX_MWAIT;
+}
+
+bool vcpu_has_pv(const struct mullion_vcpu *v, u32 mask)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	if (!v->enforce_pv)
+		return true;
+	e = vcpu_cpuid(v, KVM_CPUID_FEATURES, 0);
+	return e && (e->eax & mask) == mask;
 }
 
 const struct kvm_cpuid_entry2 *cpuid_offered(u32 function)

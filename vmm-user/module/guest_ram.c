@@ -6,11 +6,14 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/uaccess.h>
+#include <asm/msr-index.h>
 
 #include "guest_walk.h"
 #include "memory.h"
 #include "vcpu.h"
 #include "vm.h"
+
+#define ATTR_LONG (1u << 9)
 
 /* The slot at gpa, and the user-space address, or NULL. Inside a slots_srcu read section. */
 static struct mullion_slot *lookup(struct mullion_vm *vm, u64 gpa, bool write, unsigned long *hva)
@@ -123,13 +126,36 @@ int guest_ram_cmpxchg(void *opaque, u64 gpa, u64 expected, u64 desired, unsigned
 	return ret;
 }
 
+static const struct guest_ram_ops ram = {
+	.read = guest_ram_read,
+	.write = guest_ram_write,
+	.cmpxchg = guest_ram_cmpxchg,
+};
+
+bool guest_code_write(struct mullion_vcpu *v, u64 offset, u8 byte)
+{
+	const struct emulate_context *ctx = &v->emulate;
+	const struct mullion_segment *cs = &ctx->seg[MULLION_CS];
+	const struct guest_paging paging = {
+		.cr0 = ctx->cr0,
+		.cr3 = ctx->cr3,
+		.cr4 = ctx->cr4,
+		.efer = ctx->efer,
+		.rflags = ctx->rflags,
+		.cpl = ctx->cpl,
+		.phys_bits = ctx->phys_bits,
+		.gib_pages = ctx->gib_pages,
+	};
+	bool wide = ctx->efer & EFER_LMA && cs->attr & ATTR_LONG;
+	u64 linear = wide ? offset : (u32)(cs->base + offset);
+	struct guest_walk walk;
+
+	return guest_walk(&paging, &ram, v, linear, GUEST_WALK_WRITE, &walk) == GUEST_WALK_OK &&
+	       guest_ram_write(v, walk.gpa, &byte, 1) == GUEST_MEMORY_OK;
+}
+
 int vcpu_translate(struct mullion_vcpu *v, struct kvm_translation *t)
 {
-	static const struct guest_ram_ops ram = {
-		.read = guest_ram_read,
-		.write = guest_ram_write,
-		.cmpxchg = guest_ram_cmpxchg,
-	};
 	const struct mullion_run *run = v->run;
 	struct guest_paging paging;
 	struct guest_walk walk;

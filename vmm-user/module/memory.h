@@ -59,4 +59,10 @@ int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size);
 int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size);
 int guest_ram_cmpxchg(void *opaque, u64 gpa, u64 expected, u64 desired, unsigned int size);
 
+struct mullion_vcpu;
+
+/* Replaces the byte at `offset` in the code segment as the vCPU itself could; v->emulate holds its
+ * registers. -> whether it could. */
+bool guest_code_write(struct mullion_vcpu *v, u64 offset, u8 byte);
+
 #endif

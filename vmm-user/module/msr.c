@@ -6,13 +6,15 @@
 #include <linux/uaccess.h>
 #include <asm/mce.h>
 #include <asm/msr.h>
+#include <asm/processor-flags.h>
 
 #include "msr.h"
+#include "msr_filter.h"
 #include "vcpu.h"
 #include "vm.h"
 
 #define MSR_IOCTL_MAX 256
-#define KVM_MSRS 0x100 /* from MSR_KVM_WALL_CLOCK_NEW on */
+#define KVM_MSRS 0x100         /* from MSR_KVM_WALL_CLOCK_NEW on */
 #define MISC_ENABLE_RESET 1ull /* fast strings */
 #define APIC_BASE_RESET (0xfee00000ull | MSR_IA32_APICBASE_ENABLE)
 #define PAT_RESET 0x0007040600070406ull
@@ -50,8 +52,6 @@ static u64 *run_value(struct mullion_vcpu *v, const struct msr_row *row)
  * so always. */
 static bool pv_missing(const struct mullion_vcpu *v, u32 index, const struct msr_row *row)
 {
-	const struct kvm_cpuid_entry2 *features;
-
 	switch (index) {
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_SYSTEM_TIME:
@@ -60,10 +60,7 @@ static bool pv_missing(const struct mullion_vcpu *v, u32 index, const struct msr
 		if (index - MSR_KVM_WALL_CLOCK_NEW >= KVM_MSRS)
 			return false;
 	}
-	if (!row || !v->enforce_pv)
-		return !row;
-	features = vcpu_cpuid(v, KVM_CPUID_FEATURES, 0);
-	return !features || !(features->eax & row->pv_feature);
+	return !row || !vcpu_has_pv(v, row->pv_feature);
 }
 
 int msr_get(struct mullion_vcpu *v, u32 index, u64 *value, bool host)
@@ -90,6 +87,14 @@ int msr_get(struct mullion_vcpu *v, u32 index, u64 *value, bool host)
 	return ret;
 }
 
+/* Of as many bits as the guest's page tables translate. Control registers are loaded. */
+static bool is_canonical(const struct mullion_vcpu *v, u64 address)
+{
+	unsigned int shift = v->run->cr4 & X86_CR4_LA57 ? 64 - 57 : 64 - 48;
+
+	return (u64)((s64)(address << shift) >> shift) == address;
+}
+
 int msr_set(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
 	const struct msr_row *row = msr_find(index);
@@ -99,6 +104,13 @@ int msr_set(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 		return MSR_INVALID;
 	if (!row || (row->flags & MSR_HOST && !host))
 		return MSR_UNKNOWN;
+	if (row->flags & MSR_ADDRESS && !host) {
+		ret = vcpu_load(v, MULLION_GROUP_CR);
+		if (ret)
+			return ret;
+		if (!is_canonical(v, value))
+			return MSR_INVALID;
+	}
 	if (row->set)
 		return row->set(v, index, value, host);
 	if (row->flags & MSR_QUIET)
@@ -156,18 +168,27 @@ int exit_msr(struct mullion_vcpu *v)
 	u64 value = exit->msr.value;
 	int ret;
 
+	if (!vm_allows_msr(v->vm, exit->msr.index, exit->msr.write))
+		return msr_refuse(v, KVM_MSR_EXIT_REASON_FILTER);
 	if (exit->msr.write)
 		ret = msr_set(v, exit->msr.index, value, false);
 	else
 		ret = msr_get(v, exit->msr.index, &value, false);
-	if (ret == MSR_UNKNOWN)
+	if (ret == MSR_UNKNOWN) {
+		if (READ_ONCE(v->vm->user_msr) & KVM_MSR_EXIT_REASON_UNKNOWN)
+			return msr_refuse(v, KVM_MSR_EXIT_REASON_UNKNOWN);
 		ret = access_unknown(v, exit->msr.index, exit->msr.write, &value);
+	}
 	if (ret < 0)
 		return ret;
-	if (ret == MSR_INVALID) {
-		vcpu_raise(v, GP_VECTOR, true, 0);
-		return EXIT_CONTINUE;
-	}
+	return ret == MSR_INVALID ? msr_refuse(v, KVM_MSR_EXIT_REASON_INVAL) : msr_answer(v, value);
+}
+
+int msr_answer(struct mullion_vcpu *v, u64 value)
+{
+	const struct mullion_exit *exit = &v->run->exit;
+	int ret;
+
 	if (!exit->msr.write) {
 		ret = vcpu_change(v, MULLION_GROUP_GPR);
 		if (ret)

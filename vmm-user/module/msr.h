@@ -11,6 +11,7 @@ struct mullion_vcpu;
 #define MSR_FEATURE (1u << 1) /* in KVM_GET_MSR_FEATURE_INDEX_LIST */
 #define MSR_HOST (1u << 2)    /* user space only: guests do not reach the module with it */
 #define MSR_QUIET (1u << 3)   /* reads 0 and ignores writes without a word */
+#define MSR_ADDRESS (1u << 4) /* guests write canonical addresses only */
 
 /* What accessors answer besides negative errors. */
 enum msr_result {

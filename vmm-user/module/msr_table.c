@@ -4,12 +4,15 @@
 #include <asm/apicdef.h>
 #include <asm/cpufeature.h>
 #include <asm/mce.h>
-#include <asm/msr-index.h>
+#include <asm/msr.h>
 #include <asm/mtrr.h>
+#include <asm/processor-flags.h>
 
 #include "apic.h"
+#include "control_regs.h"
 #include "msr.h"
 #include "vcpu.h"
+#include "vm.h"
 
 #define MTRR_CAP_VALUE (MULLION_MTRR_PAIRS | 1u << 8 | 1u << 10) /* pairs, fixed, WC */
 #define MTRR_DEF_TYPE_DEFINED 0xcffull
@@ -263,8 +266,13 @@ static int get_feature_control(struct mullion_vcpu *v, u32 index, u64 *value)
 
 static int set_misc_enable(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
+	u64 changed = v->msrs.misc_enable ^ value;
+
 	v->msrs.misc_enable = value;
-	return MSR_OK;
+	if (!(changed & MSR_IA32_MISC_ENABLE_MWAIT) ||
+	    vm_has_quirk(v->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT))
+		return MSR_OK;
+	return vcpu_refresh_cpuid(v);
 }
 
 static int get_segment_base(struct mullion_vcpu *v, u32 index, u64 *value)
@@ -283,6 +291,47 @@ static int set_segment_base(struct mullion_vcpu *v, u32 index, u64 value, bool h
 	if (!ret)
 		v->run->seg[index == MSR_FS_BASE ? MULLION_FS : MULLION_GS].base = value;
 	return ret;
+}
+
+/* EFER and IBPB: root mode answers them unless all MSRs are the module's (msr_filter.c). */
+static int get_efer(struct mullion_vcpu *v, u32 index, u64 *value)
+{
+	int ret = vcpu_load(v, MULLION_GROUP_CR);
+
+	*value = v->run->efer;
+	return ret;
+}
+
+static int set_efer(struct mullion_vcpu *v, u32 index, u64 value, bool host)
+{
+	struct mullion_run *run = v->run;
+	int ret = vcpu_change(v, MULLION_GROUP_CR);
+
+	if (ret)
+		return ret;
+	if (!efer_valid(v, value) || ((value ^ run->efer) & EFER_LME && run->cr0 & X86_CR0_PG))
+		return MSR_INVALID;
+	run->efer = (value & ~(u64)EFER_LMA) | (run->efer & EFER_LMA);
+	return MSR_OK;
+}
+
+static int get_write_only(struct mullion_vcpu *v, u32 index, u64 *value)
+{
+	return MSR_INVALID;
+}
+
+static int set_pred_cmd(struct mullion_vcpu *v, u32 index, u64 value, bool host)
+{
+	if (value & ~(u64)PRED_CMD_IBPB)
+		return MSR_INVALID;
+	if (value && !host)
+		wrmsrl(MSR_IA32_PRED_CMD, value);
+	return MSR_OK;
+}
+
+static bool has_ibpb(void)
+{
+	return boot_cpu_has(X86_FEATURE_IBPB);
 }
 
 static bool has_rdtscp(void)
@@ -321,16 +370,18 @@ const struct msr_row msr_rows[] = {
 	{ MSR_IA32_UCODE_WRITE, .get = get_zero, .set = set_ignored },
 	{ MSR_IA32_UCODE_REV, OWN(ucode_rev), .flags = MSR_LISTED | MSR_FEATURE,
 	  .set = set_ucode_rev },
+	{ MSR_IA32_PRED_CMD, .present = has_ibpb, .get = get_write_only, .set = set_pred_cmd },
 	{ MSR_PLATFORM_INFO, OWN(platform_info), .flags = MSR_LISTED, .set = set_host_only },
 	{ MSR_MTRRcap, .get = get_mtrr_cap },
 	{ MSR_IA32_SYSENTER_CS, RUN_MSR(sysenter_cs), .flags = MSR_LISTED },
-	{ MSR_IA32_SYSENTER_ESP, RUN_MSR(sysenter_esp), .flags = MSR_LISTED },
-	{ MSR_IA32_SYSENTER_EIP, RUN_MSR(sysenter_eip), .flags = MSR_LISTED },
+	{ MSR_IA32_SYSENTER_ESP, RUN_MSR(sysenter_esp), .flags = MSR_LISTED | MSR_ADDRESS },
+	{ MSR_IA32_SYSENTER_EIP, RUN_MSR(sysenter_eip), .flags = MSR_LISTED | MSR_ADDRESS },
 	{ MSR_IA32_MCG_CAP, .get = get_mcg_cap },
 	{ MSR_IA32_MCG_STATUS, OWN(mcg_status), .flags = MSR_LISTED },
 	{ MSR_IA32_MCG_CTL, OWN(mcg_ctl), .flags = MSR_LISTED, .set = set_mcg_ctl },
 	{ MSR_IA32_MISC_ENABLE, OWN(misc_enable), .flags = MSR_LISTED, .set = set_misc_enable },
 	{ MSR_IA32_DEBUGCTLMSR, RUN_MSR(debugctl), .flags = MSR_HOST },
+	{ MSR_IA32_POWER_CTL, OWN(power_ctl), .flags = MSR_LISTED },
 	{ MTRRphysBase_MSR(0), 2 * MULLION_MTRR_PAIRS, .flags = MSR_LISTED,
 	  .get = get_mtrr_variable, .set = set_mtrr_variable },
 	{ MSR_MTRRfix64K_00000, .flags = MSR_LISTED, .get = get_mtrr_fixed, .set = set_mtrr_fixed },
@@ -344,12 +395,13 @@ const struct msr_row msr_rows[] = {
 	{ APIC_BASE_MSR, 256, .get = apic_msr_get, .set = apic_msr_set },
 	{ MSR_MTRRdefType, OWN(mtrr_def_type), .flags = MSR_LISTED, .set = set_mtrr_def_type },
 	{ MSR_IA32_MC0_CTL, 4 * MULLION_MCE_BANKS, .get = get_mce_bank, .set = set_mce_bank },
+	{ MSR_EFER, .get = get_efer, .set = set_efer },
 	{ MSR_STAR, RUN_MSR(star), .flags = MSR_LISTED },
-	{ MSR_LSTAR, RUN_MSR(lstar), .flags = MSR_LISTED },
-	{ MSR_CSTAR, RUN_MSR(cstar), .flags = MSR_LISTED },
+	{ MSR_LSTAR, RUN_MSR(lstar), .flags = MSR_LISTED | MSR_ADDRESS },
+	{ MSR_CSTAR, RUN_MSR(cstar), .flags = MSR_LISTED | MSR_ADDRESS },
 	{ MSR_SYSCALL_MASK, RUN_MSR(sfmask), .flags = MSR_LISTED },
-	{ MSR_FS_BASE, 2, .flags = MSR_HOST, .get = get_segment_base, .set = set_segment_base },
-	{ MSR_KERNEL_GS_BASE, RUN_MSR(kernel_gs_base), .flags = MSR_LISTED },
+	{ MSR_FS_BASE, 2, .flags = MSR_ADDRESS, .get = get_segment_base, .set = set_segment_base },
+	{ MSR_KERNEL_GS_BASE, RUN_MSR(kernel_gs_base), .flags = MSR_LISTED | MSR_ADDRESS },
 	{ MSR_TSC_AUX, RUN_MSR(tsc_aux), .flags = MSR_LISTED, .present = has_rdtscp },
 	{ MSR_K7_EVNTSEL0, 4, .flags = MSR_QUIET }, /* no counters below a guest */
 	{ MSR_K7_PERFCTR0, 4, .flags = MSR_QUIET },

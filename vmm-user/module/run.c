@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* KVM_RUN: in and out of the guest. */
-#include <linux/kvm_para.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <asm/processor-flags.h>
@@ -11,8 +10,6 @@
 #include "memory.h"
 #include "vcpu.h"
 #include "vm.h"
-
-#define HYPERCALL_LENGTH 3 /* of VMCALL and VMMCALL */
 
 int exit_internal_error(struct mullion_vcpu *v, u32 suberror, const u64 *data, u32 count)
 {
@@ -87,6 +84,8 @@ static void prepare_events(struct mullion_vcpu *v)
 		request |= MULLION_REQUEST_IRQ_WINDOW;
 	if (tpr)
 		request |= MULLION_REQUEST_CR8_EXIT;
+	if (rcu_access_pointer(v->vm->msr_filter))
+		request |= MULLION_REQUEST_MSR_EXIT;
 	run->request = request;
 }
 
@@ -134,17 +133,6 @@ static int exit_hlt(struct mullion_vcpu *v)
 	return EXIT_TO_USER;
 }
 
-static int exit_hypercall(struct mullion_vcpu *v)
-{
-	int ret = vcpu_change(v, MULLION_GROUP_GPR);
-
-	if (!ret) {
-		v->run->gpr[MULLION_RAX] = -KVM_ENOSYS;
-		ret = vcpu_advance(v, v->run->rip + HYPERCALL_LENGTH);
-	}
-	return ret ? ret : EXIT_CONTINUE;
-}
-
 static int exit_fail_entry(struct mullion_vcpu *v)
 {
 	const struct mullion_exit *exit = &v->run->exit;
@@ -174,8 +162,8 @@ static int handle_exit(struct mullion_vcpu *v)
 		return exit_io(v);
 	case MULLION_EXIT_MEMORY:
 		return exit_memory(v);
-	case MULLION_EXIT_EMULATE:
-		return exit_emulate(v);
+	case MULLION_EXIT_UNDEFINED:
+		return exit_undefined(v);
 	case MULLION_EXIT_MSR:
 		return exit_msr(v);
 	case MULLION_EXIT_HLT:

@@ -24,6 +24,7 @@ struct vcpu_msrs {
 	u64 apic_base;
 	u64 platform_info;
 	u64 misc_enable;
+	u64 power_ctl;
 	u64 ucode_rev;
 	u64 hwcr;
 	u64 tsc_adjust;
@@ -163,9 +164,17 @@ void mmio_registers_set(struct mullion_vcpu *v);
 bool port_read_in_kernel(struct mullion_vcpu *v, u16 port, void *data, unsigned int size);
 bool port_write_in_kernel(struct mullion_vcpu *v, u16 port, const void *data, unsigned int size);
 
+/* -- undefined.c, pv_hypercall.c ------------------------------------------- */
+
+int exit_undefined(struct mullion_vcpu *v);
+/* Serves the call at RIP, of exit.insn_len bytes if that is known. */
+int exit_hypercall(struct mullion_vcpu *v);
+
 /* -- msr.c ----------------------------------------------------------------- */
 
 int exit_msr(struct mullion_vcpu *v);
+/* Completes the RDMSR, with `value`, or the WRMSR at which root mode has stopped. */
+int msr_answer(struct mullion_vcpu *v, u64 value);
 void msr_reset(struct mullion_vcpu *v);
 
 /* KVM_GET_MSRS, KVM_SET_MSRS on a vCPU. -> entries dealt with, or a negative error. */
@@ -214,6 +223,12 @@ long cpuid_get_supported(struct kvm_cpuid2 __user *arg);
 long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg);
 long vcpu_get_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg);
 const struct kvm_cpuid_entry2 *vcpu_cpuid(const struct mullion_vcpu *v, u32 function, u32 index);
+/* Whether the guest has MWAIT, by its CPUID; and all of KVM's own features in `mask`, which counts
+ * only where user space wants it so. */
+bool vcpu_has_mwait(const struct mullion_vcpu *v);
+bool vcpu_has_pv(const struct mullion_vcpu *v, u32 mask);
+/* CPUID mirrors something that has changed. -> 0 or a negative error. */
+int vcpu_refresh_cpuid(struct mullion_vcpu *v);
 /* The first entry of a leaf in what is offered, or NULL. */
 const struct kvm_cpuid_entry2 *cpuid_offered(u32 function);
 /* XCR0 bits that guests may set; bytes of their XSAVE image. */

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "devices.h"
 #include "memory.h"
+#include "msr_filter.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -50,6 +51,7 @@ static void vm_release_last(struct kref *refs)
 	ioeventfd_free_all(vm);
 	coalesced_free_all(vm);
 	free_page((unsigned long)vm->coalesced_ring);
+	msr_filter_free(rcu_dereference_protected(vm->msr_filter, true));
 	memslots_free(vm);
 	kfree(vm);
 }
@@ -127,6 +129,20 @@ static long vm_enable_cap(struct mullion_vm *vm, const struct kvm_enable_cap *ca
 			vm->irqchip.no_broadcast = true;
 		ret = 0;
 		break;
+	case KVM_CAP_DISABLE_QUIRKS2:
+		if (cap->args[0] & ~(u64)VM_QUIRKS)
+			break;
+		fallthrough;
+	case KVM_CAP_DISABLE_QUIRKS:
+		WRITE_ONCE(vm->quirks_off, cap->args[0]);
+		ret = 0;
+		break;
+	case KVM_CAP_X86_USER_SPACE_MSR:
+		if (cap->args[0] & ~(u64)VM_USER_MSR)
+			break;
+		WRITE_ONCE(vm->user_msr, cap->args[0]);
+		ret = 0;
+		break;
 	case KVM_CAP_MSR_PLATFORM_INFO:
 		WRITE_ONCE(vm->hide_platform_info, !cap->args[0]);
 		ret = 0;
@@ -200,6 +216,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 	case KVM_SET_BOOT_CPU_ID:
 		return set_boot_id(vm, arg);
+	case KVM_X86_SET_MSR_FILTER:
+		return msr_filter_set(vm, (void __user *)arg);
 	case KVM_GET_CLOCK:
 	case KVM_SET_CLOCK:
 		return vm_ioctl_clock(vm, cmd, (void __user *)arg);

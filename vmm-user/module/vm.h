@@ -17,6 +17,14 @@
 #include "slot_table.h"
 
 struct mullion_vcpu;
+struct msr_filter;
+
+/* What KVM does differently from a processor, unless it is told not to. */
+#define VM_QUIRKS                                                                                  \
+	(KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | KVM_X86_QUIRK_FIX_HYPERCALL_INSN |                   \
+	 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+#define VM_USER_MSR                                                                                \
+	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER)
 
 #define MULLION_SLOTS_MAX 512
 #define VCPU_ID_MAX 255 /* xAPIC identifiers are below; 255 is the broadcast */
@@ -55,8 +63,11 @@ struct mullion_vm {
 	u64 invalidate_start, invalidate_end; /* hva, covering them all */
 
 	bool hide_platform_info; /* from guests: MSR_PLATFORM_INFO */
-	u32 boot_id;             /* of the vCPU that starts; under lock */
-	u32 id_limit;            /* vCPU identifiers are below; under lock */
+	u64 quirks_off;          /* KVM_X86_QUIRK_* */
+	u32 user_msr;            /* KVM_MSR_EXIT_REASON_*: accesses that user space answers */
+	struct msr_filter __rcu *msr_filter; /* writers: under lock */
+	u32 boot_id;                         /* of the vCPU that starts; under lock */
+	u32 id_limit;                        /* vCPU identifiers are below; under lock */
 
 	/* Devices answered in the kernel. */
 	struct irqchip irqchip;
@@ -71,6 +82,11 @@ struct mullion_vm {
 	bool tsc_set;
 	u64 tsc_value, tsc_host, tsc_offset;
 };
+
+static inline bool vm_has_quirk(const struct mullion_vm *vm, u64 quirk)
+{
+	return !(READ_ONCE(vm->quirks_off) & quirk);
+}
 
 /* A new VM of the calling process. -> VM file descriptor or a negative error. */
 int vm_create_fd(void);

@@ -24,7 +24,7 @@
 #include <stdint.h>
 #endif
 
-#define MULLION_ABI_VERSION 1
+#define MULLION_ABI_VERSION 2
 
 /*
  * Discovery. CPUID MULLION_CPUID_BASE returns the highest leaf in EAX and the
@@ -179,7 +179,8 @@ enum mullion_exit_reason {
 	MULLION_EXIT_HYPERCALL = 9,   /* VMCALL/VMMCALL at CPL 0; RIP is on it */
 	MULLION_EXIT_FAIL_ENTRY = 10, /* exit.fail: the processor refused the state */
 	MULLION_EXIT_CR8 = 11,        /* the guest wrote CR8: new value in `cr8` */
-	MULLION_EXIT_EMULATE = 12,    /* an instruction for the module's emulator */
+	MULLION_EXIT_UNDEFINED = 12,  /* #UD is due for the instruction at RIP, unless the module
+				 * does something else about it */
 	MULLION_EXIT_DEBUG = 13,      /* exit.debug: #DB or #BP wanted by `request` */
 	MULLION_EXIT_COUNT = 14,
 };
@@ -201,6 +202,7 @@ enum mullion_exit_reason {
 #define MULLION_REQUEST_CR8_EXIT (1u << 2)    /* exit when the guest lowers CR8 */
 #define MULLION_REQUEST_DEBUG (1u << 3)       /* exit on #DB and #BP */
 #define MULLION_REQUEST_SINGLE_STEP (1u << 4) /* with DEBUG: exit after one instruction */
+#define MULLION_REQUEST_MSR_EXIT (1u << 5)    /* exit on every RDMSR and WRMSR */
 
 /* mullion_run.interruptibility */
 #define MULLION_BLOCK_STI (1u << 0) /* interrupt shadow of STI or MOV SS */
