@@ -9,19 +9,28 @@
 #define KIND_SHIFT 14
 
 static uint16_t *table;
-static uint64_t table_end;
+static uint64_t low_end, table_end;
 struct frame_totals frame_totals;
 
-void frame_init(uint16_t *memory, uint64_t frames)
+void frame_init(uint16_t *memory, uint64_t low, uint64_t end)
 {
 	table = memory;
-	table_end = frames;
-	memset(table, 0, frames * sizeof(*table));
+	low_end = low;
+	table_end = end;
+	memset(table, 0, frame_table_size(low, end));
+}
+
+/* NULL: it has none, and is ABSENT. */
+static uint16_t *entry(uint64_t pfn)
+{
+	if (pfn < FRAME_HIGH)
+		return pfn < low_end ? &table[pfn] : NULL;
+	return pfn < table_end ? &table[low_end + pfn - FRAME_HIGH] : NULL;
 }
 
 static void set(uint64_t pfn, enum frame_kind kind, uint16_t number)
 {
-	table[pfn] = (uint16_t)(kind << KIND_SHIFT | number);
+	*entry(pfn) = (uint16_t)(kind << KIND_SHIFT | number);
 }
 
 void frame_mark(hpa_t start, hpa_t end, enum frame_kind kind)
@@ -43,12 +52,12 @@ uint64_t frame_end(void)
 
 enum frame_kind frame_kind(uint64_t pfn)
 {
-	return pfn < table_end ? (enum frame_kind)(table[pfn] >> KIND_SHIFT) : FRAME_ABSENT;
+	return entry(pfn) ? (enum frame_kind)(*entry(pfn) >> KIND_SHIFT) : FRAME_ABSENT;
 }
 
 uint16_t frame_number(uint64_t pfn)
 {
-	return pfn < table_end ? table[pfn] & FRAME_NUMBER_MAX : 0;
+	return entry(pfn) ? *entry(pfn) & FRAME_NUMBER_MAX : 0;
 }
 
 bool frame_shareable(uint64_t pfn, uint64_t count)
@@ -64,14 +73,14 @@ bool frame_shareable(uint64_t pfn, uint64_t count)
 void frame_share(uint64_t pfn)
 {
 	ASSERT(frame_kind(pfn) == FRAME_SERVICE && frame_number(pfn) < FRAME_NUMBER_MAX);
-	table[pfn]++;
+	++*entry(pfn);
 	frame_totals.shares++;
 }
 
 void frame_unshare(uint64_t pfn)
 {
 	ASSERT(frame_kind(pfn) == FRAME_SERVICE && frame_number(pfn) > 0);
-	table[pfn]--;
+	--*entry(pfn);
 	frame_totals.shares--;
 }
 

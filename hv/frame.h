@@ -2,9 +2,10 @@
 /*
  * Who owns each 4 KiB frame of RAM, and pools of free frames.
  *
- * The frame table has one 16-bit entry for every frame up to the end of RAM:
- * a kind in the top two bits and, below it, a number whose meaning the kind
- * gives. Every frame has one owner at any time:
+ * The frame table has one 16-bit entry for every frame up to the end of RAM,
+ * without those of the hole that a PC has below 4 GiB: a kind in the top two
+ * bits and, below it, a number whose meaning the kind gives. Every frame has
+ * one owner at any time:
  *
  *   ABSENT   no RAM, or firmware's: the service domain sees it, but it can be
  *            neither shared nor donated.
@@ -29,17 +30,20 @@ enum frame_kind {
 
 #define FRAME_NUMBER_MAX 0x3fffu
 
-/* Bytes that a table for `frames` frames takes. */
-static inline uint64_t frame_table_size(uint64_t frames)
+#define FRAME_HIGH (4 * GIB >> PAGE_SHIFT)
+
+/* Bytes that a table takes for the frames below `low`, at most FRAME_HIGH, and for those from
+ * FRAME_HIGH to before `end`, if that is higher. */
+static inline uint64_t frame_table_size(uint64_t low, uint64_t end)
 {
-	return align_up(frames * sizeof(uint16_t), PAGE_SIZE);
+	return align_up((low + max(end, FRAME_HIGH) - FRAME_HIGH) * sizeof(uint16_t), PAGE_SIZE);
 }
 
-/* Starts with a table of `frames` entries at `table`, all ABSENT. */
-void frame_init(uint16_t *table, uint64_t frames);
+/* Starts with a table for those frames, of that size, at `table`: all ABSENT. */
+void frame_init(uint16_t *table, uint64_t low, uint64_t end);
 
-/* Marks the frames that lie wholly in [start, end), at boot. Frames beyond the table are
- * left out. */
+/* Marks the frames that lie wholly in [start, end), at boot, which is RAM. Frames beyond the
+ * table are left out. */
 void frame_mark(hpa_t start, hpa_t end, enum frame_kind kind);
 
 /* One past the last frame number in the table. */

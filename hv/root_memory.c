@@ -28,19 +28,22 @@ static struct address_space root_space = { .format = &long_mode_format, .pool = 
 /*
  * Frames for tables. The physical mapping and the service domain's each take one for a GiB
  * and up to four for every entry of the memory map; a donated frame makes a hole that takes one
- * for the 2 MiB around it: enough for that in an eighth of RAM.
+ * for the 2 MiB around it: enough for that in an eighth of RAM, unless root mode, which has
+ * `others` bytes beside the pool, would keep more than 1 MiB a processor and 1/2000 of RAM.
  */
-static uint64_t pool_frames(const struct memmap *map, uint32_t processors)
+static uint64_t pool_frames(const struct memmap *map, uint32_t processors, uint64_t others)
 {
-	uint64_t gib = align_up(memmap_ram_end(map), GIB) / GIB;
+	uint64_t gib = align_up(memmap_ram_end(map, UINT64_MAX), GIB) / GIB;
+	uint64_t least = 32 + 8 * map->count + 2 * gib + processors * (MULLION_VCPU_PAGES + 1ull);
+	uint64_t budget = max(others, processors * MIB + memmap_ram_bytes(map) / 2000);
 
-	return 32 + 8 * map->count + 2 * gib + gib * PT_ENTRIES / 8 +
-	       processors * (MULLION_VCPU_PAGES + 1ull);
+	return max(least, min(least + gib * PT_ENTRIES / 8, (budget - others) / PAGE_SIZE));
 }
 
 /* Where root mode's block lies: bytes for the frame table, stacks, then the pool. */
 struct layout {
 	uint64_t start, size, table_size, stack_size;
+	uint64_t low, end; /* of the frame table */
 };
 
 static const char *reserve(struct boot_info *boot, uint32_t processors, struct layout *layout)
@@ -54,10 +57,14 @@ static const char *reserve(struct boot_info *boot, uint32_t processors, struct l
 	bool fits = memmap_add(&boot->memmap, (uint64_t)image_start,
 			       (uint64_t)(image_end - image_start), MEMMAP_ROOT);
 
-	layout->table_size = frame_table_size(memmap_ram_end(&boot->memmap) >> PAGE_SHIFT);
+	layout->low = memmap_ram_end(&boot->memmap, 4 * GIB) >> PAGE_SHIFT;
+	layout->end = memmap_ram_end(&boot->memmap, UINT64_MAX) >> PAGE_SHIFT;
+	layout->table_size = frame_table_size(layout->low, layout->end);
 	layout->stack_size = processors * CPU_STACK_SIZE;
-	layout->size = align_up(layout->table_size, CPU_STACK_SIZE) + layout->stack_size +
-		       pool_frames(&boot->memmap, processors) * PAGE_SIZE;
+	layout->size = align_up(layout->table_size, CPU_STACK_SIZE) + layout->stack_size;
+	layout->size += PAGE_SIZE *
+			pool_frames(&boot->memmap, processors,
+				    layout->size + PAGE_SIZE + (uint64_t)(image_end - image_start));
 	free = boot->memmap;
 	for (uint32_t i = 0; i < boot->module_count; i++)
 		fits = fits &&
@@ -75,7 +82,7 @@ static const char *reserve(struct boot_info *boot, uint32_t processors, struct l
 
 static void fill_frame_table(const struct memmap *map, const struct layout *layout)
 {
-	frame_init(phys_to_virt(layout->start), memmap_ram_end(map) >> PAGE_SHIFT);
+	frame_init(phys_to_virt(layout->start), layout->low, layout->end);
 	for (uint32_t i = 0; i < map->count; i++) {
 		const struct memmap_entry *e = &map->entry[i];
 

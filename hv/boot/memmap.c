@@ -101,13 +101,13 @@ uint64_t memmap_ram_bytes(const struct memmap *map)
 	return bytes;
 }
 
-uint64_t memmap_ram_end(const struct memmap *map)
+uint64_t memmap_ram_end(const struct memmap *map, uint64_t limit)
 {
 	uint64_t end = 0;
 
-	for (uint32_t i = 0; i < map->count; i++)
+	for (uint32_t i = 0; i < map->count && map->entry[i].start < limit; i++)
 		if (memmap_is_memory(map->entry[i].type))
-			end = map->entry[i].end;
+			end = min(map->entry[i].end, limit);
 	return end;
 }
 

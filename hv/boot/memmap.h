@@ -56,9 +56,9 @@ uint64_t memmap_find(const struct memmap *map, const struct memmap_request *requ
 /* True of RAM, root mode's share included. */
 bool memmap_is_memory(enum memmap_type type);
 
-/* Bytes of such RAM in the machine, and the end of the highest. */
+/* Bytes of such RAM in the machine, and the end of what lies below `limit`. */
 uint64_t memmap_ram_bytes(const struct memmap *map);
-uint64_t memmap_ram_end(const struct memmap *map);
+uint64_t memmap_ram_end(const struct memmap *map, uint64_t limit);
 
 /* To and from the types of the E820 interface (ACPI 15.1); of those that are
  * not known there MEMMAP_RESERVED is made. */

@@ -10,7 +10,7 @@
 
 #define FRAMES 100
 
-static uint16_t table[FRAMES];
+static uint16_t table[PAGE_SIZE / sizeof(uint16_t)];
 static jmp_buf panicked;
 static bool panic_expected;
 
@@ -47,16 +47,64 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&frame_totals, 0, sizeof(frame_totals));
-	frame_init(table, FRAMES);
+	frame_init(table, FRAMES, FRAMES);
 	frame_mark(hpa(10 * PAGE_SIZE), hpa(60 * PAGE_SIZE), FRAME_SERVICE);
 	return 0;
+}
+
+static void test_hole(void **state)
+{
+	enum { LOW = 40, HIGH = 2040 };
+	/* 2080 entries need two pages. */
+	static uint16_t parts[2 * PAGE_SIZE / sizeof(uint16_t)];
+	const uint64_t end = FRAME_HIGH + HIGH;
+
+	(void)state;
+	memset(&frame_totals, 0, sizeof(frame_totals));
+	memset(parts, 0xff, sizeof(parts));
+	assert_int_equal(frame_table_size(LOW, end), sizeof(parts));
+	frame_init(parts, LOW, end);
+	assert_true(frame_uniform(0, end + 1000));
+	frame_mark(hpa(0), hpa(LOW * PAGE_SIZE), FRAME_SERVICE);
+	frame_mark(hpa(4 * GIB), hpa((end + 7) * PAGE_SIZE), FRAME_SERVICE);
+	assert_int_equal(frame_totals.ram, LOW + HIGH);
+	for (uint64_t pfn = 0; pfn < end + 10; pfn++) {
+		bool ram = pfn < LOW || (pfn >= FRAME_HIGH && pfn < end);
+
+		assert_int_equal(frame_kind(pfn), ram ? FRAME_SERVICE : FRAME_ABSENT);
+		assert_int_equal(frame_donatable(pfn, 1), ram);
+		assert_int_equal(frame_number(pfn), 0);
+	}
+	assert_int_equal(frame_end(), end);
+	assert_int_equal(frame_kind(UINT64_MAX), FRAME_ABSENT);
+
+	/* Frames on both sides of the hole and at the end are not each other's. */
+	frame_donate(LOW - 1, 3);
+	frame_share(FRAME_HIGH);
+	frame_donate(end - 1, 5);
+	assert_int_equal(frame_number(LOW - 1), 3);
+	assert_int_equal(frame_kind(FRAME_HIGH), FRAME_SERVICE);
+	assert_int_equal(frame_number(FRAME_HIGH), 1);
+	assert_int_equal(frame_number(FRAME_HIGH + 1), 0);
+	assert_int_equal(frame_number(end - 1), 5);
+	assert_int_equal(frame_kind(end - 2), FRAME_SERVICE);
+	assert_false(frame_visible(LOW - 1, 20));
+	assert_true(frame_visible(LOW, FRAME_HIGH - LOW + 1));
+	assert_true(frame_uniform(LOW, FRAME_HIGH - LOW));
+	assert_false(frame_uniform(LOW, FRAME_HIGH - LOW + 1));
+	assert_false(frame_shareable(FRAME_HIGH - 1, 2));
+	assert_true(frame_shareable(FRAME_HIGH, 20));
+	ASSERT_PANICS(frame_share(LOW));
+	ASSERT_PANICS(frame_donate(FRAME_HIGH - 1, 1));
 }
 
 static void test_mark(void **state)
 {
 	(void)state;
-	assert_int_equal(frame_table_size(1), PAGE_SIZE);
-	assert_int_equal(frame_table_size(2049), 2 * PAGE_SIZE);
+	assert_int_equal(frame_table_size(1, 1), PAGE_SIZE);
+	assert_int_equal(frame_table_size(2049, 2049), 2 * PAGE_SIZE);
+	assert_int_equal(frame_table_size(2047, FRAME_HIGH + 1), PAGE_SIZE);
+	assert_int_equal(frame_table_size(2047, FRAME_HIGH + 2), 2 * PAGE_SIZE);
 	assert_int_equal(frame_end(), FRAMES);
 	assert_int_equal(frame_kind(9), FRAME_ABSENT);
 	assert_int_equal(frame_kind(10), FRAME_SERVICE);
@@ -195,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_mark, setup),
+		cmocka_unit_test_setup(test_hole, setup),
 		cmocka_unit_test_setup(test_share, setup),
 		cmocka_unit_test_setup(test_donate, setup),
 		cmocka_unit_test_setup(test_visible, setup),

@@ -61,7 +61,7 @@ static int setup(void **state)
 {
 	(void)state;
 	memory_create(MEMORY);
-	frame_init(frames, ARRAY_SIZE(frames));
+	frame_init(frames, ARRAY_SIZE(frames), ARRAY_SIZE(frames));
 	frame_mark(hpa(MIB), hpa(MEMORY), FRAME_SERVICE);
 	frame_mark(hpa(3 * MIB), hpa(4 * MIB), FRAME_ROOT);
 	pool = (struct pool){ 0 };

@@ -175,13 +175,16 @@ static void test_find(void **state)
 static void test_sums(void **state)
 {
 	(void)state;
-	assert_int_equal(memmap_ram_end(&map), 0);
+	assert_int_equal(memmap_ram_end(&map, UINT64_MAX), 0);
 	memmap_add(&map, 0x100000, 0x100000, MEMMAP_RAM);
 	memmap_add(&map, 0x300000, 0x100000, MEMMAP_RAM);
 	memmap_add(&map, 0x3f0000, 0x10000, MEMMAP_ROOT);
 	memmap_add(&map, 0x400000, 0x100000, MEMMAP_RESERVED);
 	assert_int_equal(memmap_ram_bytes(&map), 0x200000);
-	assert_int_equal(memmap_ram_end(&map), 0x400000);
+	assert_int_equal(memmap_ram_end(&map, UINT64_MAX), 0x400000);
+	assert_int_equal(memmap_ram_end(&map, 0x380000), 0x380000);
+	assert_int_equal(memmap_ram_end(&map, 0x300000), 0x200000);
+	assert_int_equal(memmap_ram_end(&map, 0x100000), 0);
 	assert_false(memmap_is_memory(MEMMAP_ACPI));
 }
 

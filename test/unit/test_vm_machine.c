@@ -250,12 +250,12 @@ static void map_service(uint64_t first, uint64_t end)
 
 void machine_create(void)
 {
-	static uint16_t frame_table[RAM_FRAMES];
+	static uint16_t frame_table[2 * PAGE_SIZE / sizeof(uint16_t)];
 	uint64_t next = ROOT_START;
 
 	memory_create(RAM_FRAMES * PAGE_SIZE);
 	memset(&frame_totals, 0, sizeof(frame_totals));
-	frame_init(frame_table, RAM_FRAMES);
+	frame_init(frame_table, RAM_FRAMES, RAM_FRAMES);
 	for (uint64_t pfn = 0; pfn < RAM_FRAMES; pfn++) {
 		if (boot_kind(pfn) != FRAME_ABSENT)
 			frame_mark(hpa(pfn << PAGE_SHIFT), hpa((pfn + 1) << PAGE_SHIFT),
