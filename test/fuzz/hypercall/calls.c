@@ -352,9 +352,16 @@ static void answer(u64 id, struct mullion_run *run)
 		run->rip = e.io.next_rip;
 		run->dirty |= MULLION_GROUP_RIP | MULLION_GROUP_GPR;
 		break;
+	case MULLION_EXIT_UNDEFINED:
+		if (one_in(2)) {
+			run->inject = (struct mullion_event){ .valid = 1,
+							      .type = MULLION_EVENT_EXCEPTION,
+							      .vector = 6 };
+			break;
+		}
+		fallthrough;
 	case MULLION_EXIT_MSR:
 	case MULLION_EXIT_HYPERCALL:
-	case MULLION_EXIT_EMULATE:
 		run->rip += e.insn_len ? e.insn_len : 3;
 		run->dirty |= MULLION_GROUP_RIP;
 		break;
