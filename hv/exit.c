@@ -291,6 +291,8 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_SHUTDOWN:
 		service_end(v, "triple fault");
 	case EXIT_INIT:
+		if (this_cpu() != cpus[0])
+			smp_retire();
 		service_end(v, "INIT");
 	case EXIT_REFUSED:
 		vendor->dump(v);

@@ -120,6 +120,18 @@ void ap_main(void)
 	vcpu_loop();
 }
 
+_Noreturn void smp_retire(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	pr_warn("processor %u got INIT, and stays off until the machine is reset", cpu->id);
+	__atomic_store_n(&cpu->running_vm, NULL, __ATOMIC_RELEASE);
+	for (;;) {
+		__atomic_store_n(&cpu->sipi, 0, __ATOMIC_RELAXED);
+		wait_for_sipi(cpu);
+	}
+}
+
 static void start_one(struct cpu *cpu)
 {
 	uint32_t sipi = (uint32_t)(ICR_MODE_SIPI << 8 | ICR_ASSERT | root_low_page >> PAGE_SHIFT);

@@ -23,6 +23,11 @@ void smp_start(void);
 /* A write of the service domain's to its APIC that root mode took. False if `x` is none. */
 bool smp_apic_write(struct vcpu *v, const struct vm_exit *x);
 
+/* The service domain has sent INIT to this processor, another than the first, once it ran, to
+ * start it anew: the SIPI would not reach root mode, so it is held for good, and Linux is told
+ * by nothing happening. */
+_Noreturn void smp_retire(void);
+
 /* A write to the x2APIC's ICR, which goes to the hardware unless it is an INIT or SIPI. False
  * if the hardware refuses it. */
 bool smp_icr_write(uint64_t value);
