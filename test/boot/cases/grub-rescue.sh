@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # GRUB's rescue CD shows its menu, reaches its prompt and takes a command.
+# files: test-guests/grub-rescue.iso
 start rescue -cdrom /share/grub-rescue.iso -boot d
 wait_screen rescue 120 'GNU GRUB'
 monitor rescue "sendkey c" >/dev/null

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The Debian installer's graphical image reaches its first question. Its list of languages
 # makes more than half of the screen white, which no console before it does.
+# files: test-guests/installer-gtk.linux test-guests/installer-gtk.initrd
 start gtk -m 1024 -kernel /share/installer-gtk.linux -initrd /share/installer-gtk.initrd \
 	-append "vga=788 quiet"
 mostly_white() {
