@@ -43,7 +43,7 @@ struct cpu {
 	uint64_t asid_generation;
 
 	/* NMIs and machine checks (bits by vector) that came in root mode, on their way to the
-	 * service domain. */
+	 * service domain. Changed atomically, for they come at any time. */
 	uint32_t latched;
 
 	hpa_t vendor_area; /* AMD: host save area; VT-x: VMXON region */

@@ -4,13 +4,13 @@
 
 #include "hv/x86.h"
 
-uint64_t event_pack(const struct mullion_event *event, bool real_mode)
+uint64_t event_pack(const struct mullion_event *event, uint32_t with_error)
 {
 	uint64_t packed = EVENT_VALID | (uint64_t)(event->type & 7) << EVENT_TYPE_SHIFT |
 			  event->vector;
 
-	if (event->type == MULLION_EVENT_EXCEPTION && !real_mode && event->vector < 32 &&
-	    EXC_WITH_ERROR >> event->vector & 1)
+	if (event->type == MULLION_EVENT_EXCEPTION && event->vector < 32 &&
+	    with_error >> event->vector & 1)
 		packed |= EVENT_ERROR_VALID | (uint64_t)event->error << EVENT_ERROR_SHIFT;
 	return packed;
 }

@@ -13,9 +13,10 @@
 #define EVENT_VALID BIT(31)
 #define EVENT_ERROR_SHIFT 32 /* on VT-x the error code has a field of its own */
 
-/* Whether exceptions have an error code is the processor's rule, and not what `event` says;
- * in real mode none has (APM vol. 2 8.2, SDM vol. 3C 28.2.1.3). */
-uint64_t event_pack(const struct mullion_event *event, bool real_mode);
+/* Whether an exception has an error code is the processor's rule, and not what `event` says:
+ * those of `with_error` (bits by vector) have one. In real mode that is none (APM vol. 2 8.2,
+ * SDM vol. 3C 28.2.1.3). */
+uint64_t event_pack(const struct mullion_event *event, uint32_t with_error);
 
 struct mullion_event event_unpack(uint64_t info);
 

@@ -56,7 +56,7 @@ static bool latch(const struct trap_frame *frame)
 	if (frame->vector != EXC_NMI &&
 	    !(frame->vector == EXC_MC && rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RIPV))
 		return false;
-	this_cpu()->latched |= BIT(frame->vector);
+	__atomic_fetch_or(&this_cpu()->latched, BIT(frame->vector), __ATOMIC_RELAXED);
 	return true;
 }
 

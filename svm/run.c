@@ -193,7 +193,7 @@ static void inject(struct vcpu *v)
 
 	if (!event->valid)
 		return;
-	b->control.eventinj = event_pack(event, !(b->save.cr0 & CR0_PE));
+	b->control.eventinj = event_pack(event, b->save.cr0 & CR0_PE ? EXC_WITH_ERROR : 0);
 	if (event_is_software(event))
 		b->control.nrip = b->save.rip;
 	/* RIP is not on the IRET any more, which will exit again. */
@@ -308,4 +308,6 @@ void svm_run(struct vcpu *v, struct vm_exit *x)
 		finish(v, x, injected, rip);
 	if (x->kind <= EXIT_BY_INSN && !x->insn_len)
 		svm_find_length(v, x);
+	else
+		svm_of(v)->lengthless = 0;
 }

@@ -110,7 +110,7 @@ static void decode_exception(struct vcpu *v, uint64_t qualification, struct vm_e
 	uint8_t type = info >> EVENT_TYPE_SHIFT & 7, vector = (uint8_t)info;
 
 	if (type == MULLION_EVENT_NMI) {
-		this_cpu()->latched |= BIT(EXC_NMI);
+		__atomic_fetch_or(&this_cpu()->latched, BIT(EXC_NMI), __ATOMIC_RELAXED);
 		x->kind = EXIT_NMI;
 		return;
 	}

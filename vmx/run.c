@@ -139,7 +139,7 @@ static void inject(struct vcpu *v, const struct mullion_event *event)
 
 	if (!event->valid)
 		return;
-	info = event_pack(event, !(vmread(GUEST_CR0) & CR0_PE));
+	info = event_pack(event, vmread(GUEST_CR0) & CR0_PE ? vmx_features.with_error : 0);
 	/* The return address is RIP plus this length. */
 	if (length) {
 		if (event->type == MULLION_EVENT_EXCEPTION)
@@ -148,7 +148,7 @@ static void inject(struct vcpu *v, const struct mullion_event *event)
 		vmwrite(ENTRY_INSN_LENGTH, length);
 		vmwrite(GUEST_RIP, vmread(GUEST_RIP) - length);
 	}
-	vmwrite(ENTRY_ERROR_CODE, info >> EVENT_ERROR_SHIFT & 0x7fff);
+	vmwrite(ENTRY_ERROR_CODE, info >> EVENT_ERROR_SHIFT & 0xffff);
 	/* The processor does this where it raises #DB itself. */
 	if (event->type == MULLION_EVENT_EXCEPTION && event->vector == EXC_DB)
 		vmcs_switch(GUEST_DR7, DR7_GD, false);

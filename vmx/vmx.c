@@ -24,6 +24,8 @@
 #define MSR_VMX_BASIC 0x480u
 #define BASIC_REVISION 0x7fffffffull
 #define BASIC_TRUE_CONTROLS BIT(55)
+#define BASIC_ANY_ERROR_CODE BIT(56)
+#define EXC_OLD ((1u << (EXC_AC + 1)) - 1) /* without that bit others have none (28.2.1.3) */
 #define MSR_VMX_MISC 0x485u
 #define MISC_TIMER_RATE 0x1full
 #define MSR_VMX_CR0_FIXED0 0x486u /* FIXED1 and those of CR4 follow */
@@ -193,6 +195,7 @@ static const char *vmx_probe(void)
 		ept_format.largest_leaf = 3;
 
 	vmx_features.revision = basic & BASIC_REVISION;
+	vmx_features.with_error = EXC_WITH_ERROR & (basic & BASIC_ANY_ERROR_CODE ? ~0u : EXC_OLD);
 	vmx_features.turn_limit = TURN_TSC_TICKS >> (rdmsr(MSR_VMX_MISC) & MISC_TIMER_RATE);
 	vmx_features.cr0_on = rdmsr(MSR_VMX_CR0_FIXED0);
 	vmx_features.cr0_off = ~rdmsr(MSR_VMX_CR0_FIXED0 + 1);

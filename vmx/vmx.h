@@ -10,6 +10,7 @@
 struct vmx_features {
 	uint32_t revision;   /* of the VMCS format */
 	uint32_t turn_limit; /* in ticks of the preemption timer */
+	uint32_t with_error; /* exceptions that an entry may inject with an error code */
 	uint64_t cr0_on, cr0_off; /* bits that must be 1 in VMX operation, and 0 */
 	uint64_t cr4_on, cr4_off;
 	bool flush_l1d;	    /* before a guest's turn: L1 terminal fault */

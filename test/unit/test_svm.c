@@ -63,8 +63,8 @@ static void test_event(void **state)
 	struct mullion_event back;
 
 	(void)state;
-	assert_int_equal(event_pack(&page_fault, false), 0x8000000380000b0eull);
-	assert_int_equal(event_pack(&page_fault, true), 0x8000030eull);
+	assert_int_equal(event_pack(&page_fault, EXC_WITH_ERROR), 0x8000000380000b0eull);
+	assert_int_equal(event_pack(&page_fault, 0), 0x8000030eull);
 	back = event_unpack(0x8000000380000b0eull);
 	assert_memory_equal(&back, &page_fault, sizeof(back));
 	assert_false(event_unpack(0x8000000300000b0eull).valid);
@@ -74,8 +74,8 @@ static void test_event(void **state)
 	for (unsigned int i = 0; i < 8 * 256; i++) {
 		struct mullion_event e = { .valid = 1, .type = i >> 8, .vector = (uint8_t)i };
 
-		assert_int_equal(event_pack(&e, true), 0x80000000u | i);
-		back = event_unpack(event_pack(&e, true));
+		assert_int_equal(event_pack(&e, 0), 0x80000000u | i);
+		back = event_unpack(event_pack(&e, 0));
 		assert_memory_equal(&back, &e, sizeof(e));
 		assert_int_equal(event_is_software(&e),
 				 e.type == 4 || (e.type == 3 && (i & 0xff) - 3 < 2));
