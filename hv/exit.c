@@ -33,6 +33,7 @@ static const uint8_t stat_of[] = {
 	[EXIT_WBINVD] = MULLION_STAT_OTHER,
 	[EXIT_FORBIDDEN] = MULLION_STAT_OTHER,
 	[EXIT_PRIVILEGED] = MULLION_STAT_OTHER,
+	[EXIT_TASK_SWITCH] = MULLION_STAT_OTHER,
 	[EXIT_IRQ_WINDOW] = MULLION_STAT_IRQ_WINDOW,
 	[EXIT_NMI_WINDOW] = MULLION_STAT_NMI_WINDOW,
 	[EXIT_SHUTDOWN] = MULLION_STAT_SHUTDOWN,
@@ -221,6 +222,11 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_WBINVD:
 		/* No device that bypasses the caches is a guest's. */
 		vcpu_skip(v, x->insn_len);
+		break;
+	case EXIT_TASK_SWITCH:
+		v->run->exit.task.selector = x->task.selector;
+		v->run->exit.task.source = x->task.source;
+		exit_leave(v, x, MULLION_EXIT_TASK_SWITCH, GROUPS_EMULATION | MULLION_GROUP_DR);
 		break;
 	case EXIT_IRQ_WINDOW:
 		exit_leave(v, x, MULLION_EXIT_IRQ_WINDOW, 0);

@@ -85,6 +85,7 @@ enum exit_kind {
 	EXIT_DR_ACCESS,	   /* any access to a debug register */
 	EXIT_FORBIDDEN,	   /* an instruction that the guest has not: #UD */
 	EXIT_PRIVILEGED,   /* an instruction that the guest may not: #GP(0) */
+	EXIT_TASK_SWITCH,  /* task */
 	EXIT_IRQ_WINDOW,
 	EXIT_NMI_WINDOW,
 	EXIT_SHUTDOWN,
@@ -119,6 +120,9 @@ struct vm_exit {
 		struct {
 			uint8_t gpr; /* the operand, enum mullion_gpr */
 		} cr;
+		struct {
+			uint16_t selector, source; /* as mullion_exit.task */
+		} task;
 	};
 };
 

@@ -3,8 +3,6 @@
 #include "vmx/vmx.h"
 
 #include "hv/event.h"
-#include "hv/log.h"
-#include "hv/vm.h"
 #include "hv/x86.h"
 
 #define DR6_CAUSES (DR6_B | DR6_BD | DR6_BS)
@@ -98,6 +96,17 @@ static void decode_cr_access(struct vcpu *v, uint64_t qualification, struct vm_e
 	}
 }
 
+/* Bits 15:0: the selector; 31:30: what switches. */
+static void decode_task_switch(uint64_t qualification, struct vm_exit *x)
+{
+	x->kind = EXIT_TASK_SWITCH;
+	x->task.selector = (uint16_t)qualification;
+	x->task.source = qualification >> 30 & 3;
+	if (x->task.source != MULLION_TASK_GATE ||
+	    (vmread(IDT_VECTORING) >> EVENT_TYPE_SHIFT & 7) >= MULLION_EVENT_SOFT_INTERRUPT)
+		x->insn_len = vmread(EXIT_INSN_LENGTH);
+}
+
 /* A #DB that exits leaves DR6 alone; what it would have set is in the qualification. */
 static void take_debug_causes(struct vcpu *v, uint64_t qualification)
 {
@@ -157,10 +166,7 @@ void vmx_exit_decode(struct vcpu *v, struct vm_exit *x)
 			x->kind = basic == REASON_VMCALL ? EXIT_FORBIDDEN : EXIT_PRIVILEGED;
 		break;
 	case REASON_TASK_SWITCH:
-		if (log_budget())
-			pr_warn("vm %u vcpu %u: task switch to %lx at rip %lx, which VT-x leaves "
-				"to software, and which is not supported",
-				v->vm->id, v->index, qualification & 0xffff, x->rip);
+		decode_task_switch(qualification, x);
 		break;
 	case REASON_TIMER:
 		x->kind = v->is_service ? EXIT_RETRY : EXIT_INTERRUPT;

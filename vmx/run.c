@@ -169,9 +169,10 @@ static void uninject(struct vcpu *v, const struct mullion_event *event)
 /*
  * An event whose delivery the exit interrupted must be injected again. But if the guest's
  * own instruction raised it, RIP is on that instruction still, and it will raise it again;
- * only for what was `injected` there is no such instruction.
+ * only for what was `injected` there is no such instruction. (For a task switch RIP stands
+ * as if there were.)
  */
-static void collect_event(struct vcpu *v, const struct mullion_event *injected)
+static void collect_event(struct vcpu *v, const struct mullion_event *injected, bool task_switch)
 {
 	uint64_t info = vmread(IDT_VECTORING);
 	struct mullion_event event;
@@ -180,7 +181,7 @@ static void collect_event(struct vcpu *v, const struct mullion_event *injected)
 		return;
 	event = event_unpack(vmread(IDT_VECTORING_ERROR_CODE) << EVENT_ERROR_SHIFT | info);
 	if (event.type >= MULLION_EVENT_SOFT_INTERRUPT) {
-		if (software_length(injected) && injected->vector == event.vector)
+		if (software_length(injected) && injected->vector == event.vector && !task_switch)
 			uninject(v, injected);
 		return;
 	}
@@ -249,7 +250,7 @@ void vmx_run(struct vcpu *v, struct vm_exit *x)
 	case ENTRY_DONE:
 		vmx_exit_decode(v, x);
 		if (x->kind != EXIT_REFUSED)
-			collect_event(v, &event);
+			collect_event(v, &event, x->kind == EXIT_TASK_SWITCH);
 		break;
 	case ENTRY_FAILED:
 		*x = (struct vm_exit){ .kind = EXIT_REFUSED, .code = REASON_ENTRY_FAILED,

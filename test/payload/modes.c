@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The payload `modes`: protected mode without paging and with both kinds of 32-bit paging,
  * 16-bit protected mode, real mode, V86 mode. */
-#include "payload.h"
+#include "modes.h"
 
-#define LOW_CODE 0x7000
-#define RESULTS 0x5000
-#define SEL_TSS32 0x28
 #define VGA 0xb8000
 #define VECTOR 0x62
 
-struct gate {
-	uint16_t offset_low, selector;
-	uint8_t zero, type;
-	uint16_t offset_high;
-};
-
-extern uint64_t gdt[];
 extern const uint8_t trap_entries[], v86_leave[];
 extern const uint8_t protected16_code[], protected16_code_end[], real_code[], real_code_end[];
 extern const uint8_t v86_code[], v86_code_end[], v86_cli[], v86_cli_end[];
@@ -31,9 +21,8 @@ volatile struct trap trap;
 volatile uintptr_t trap_resume;
 bool (*volatile trap_hook)(struct trap_frame *frame);
 
-extern struct gate idt[256];
 struct gate idt[256];
-static uint32_t tss[26 + 8192 / 4 + 1];
+uint32_t tss[26 + 8192 / 4 + 1];
 static uint8_t inner_stack[8192] __attribute__((aligned(16)));
 
 void trap_forget(void)
@@ -67,6 +56,14 @@ void trap_handle(struct trap_frame *frame)
 	frame->rflags = 2;
 }
 
+void set_trap_gate(unsigned int vector)
+{
+	uint32_t offset = (uint32_t)trap_entries + 16 * vector;
+
+	idt[vector] = (struct gate){ (uint16_t)offset, SEL_CODE32_FLAT, 0,
+				     vector == VEC_BP ? 0xee : 0x8e, (uint16_t)(offset >> 16) };
+}
+
 void tables_init(void)
 {
 	const struct {
@@ -75,12 +72,8 @@ void tables_init(void)
 	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint32_t)idt };
 	uint32_t base = (uint32_t)tss;
 
-	for (unsigned int i = 0; i < 256; i++) {
-		uint32_t offset = (uint32_t)trap_entries + 16 * i;
-
-		idt[i] = (struct gate){ (uint16_t)offset, 0x08, 0, i == VEC_BP ? 0xee : 0x8e,
-					(uint16_t)(offset >> 16) };
-	}
+	for (unsigned int i = 0; i < 256; i++)
+		set_trap_gate(i);
 	__asm__ volatile("lidt %0" ::"m"(pointer));
 	memset(tss, 0xff, sizeof(tss));
 	memset(tss, 0, 26 * 4);
@@ -333,6 +326,8 @@ static const struct test tests[] = {
 	{ "16-bit protected mode", test_protected16 },
 	{ "real mode", test_real },
 	{ "V86 mode", test_v86 },
+	{ "task switches", test_tasks },
+	{ "task switches with paging", test_tasks_paged },
 	{ "32-bit protected mode again", test_unpaged },
 };
 

@@ -284,6 +284,28 @@ static void test_cr_access(void **state)
 	assert_true(x.kind == EXIT_RETRY && vmcs[CR4_SHADOW] & CR4_VMXE);
 }
 
+static struct vm_exit decode_task_switch(uint8_t event, enum mullion_task_source source)
+{
+	vmcs[IDT_VECTORING] = EVENT_VALID | (uint64_t)event << EVENT_TYPE_SHIFT | 0x41;
+	return decode(REASON_TASK_SWITCH, (uint64_t)source << 30 | 0x28);
+}
+
+/* Only an instruction has a length; hardware leaves anything in the field for other events. */
+static void test_task_switch(void **state)
+{
+	struct vm_exit x;
+
+	(void)state;
+	x = decode_task_switch(MULLION_EVENT_INTERRUPT, MULLION_TASK_CALL);
+	assert_true(x.kind == EXIT_TASK_SWITCH && x.task.selector == 0x28 && x.insn_len == 2);
+	assert_int_equal(x.task.source, MULLION_TASK_CALL);
+	for (unsigned int type = 0; type < 7; type++) {
+		x = decode_task_switch((uint8_t)type, MULLION_TASK_GATE);
+		assert_int_equal(x.task.source, MULLION_TASK_GATE);
+		assert_int_equal(x.insn_len, type >= MULLION_EVENT_SOFT_INTERRUPT ? 2 : 0);
+	}
+}
+
 static struct vm_exit decode_exception(uint8_t type, uint8_t vector, uint64_t more,
 				       uint64_t qualification)
 {
@@ -340,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup(test_other_registers, setup),
 		cmocka_unit_test_setup(test_exits, setup),
 		cmocka_unit_test_setup(test_cr_access, setup),
+		cmocka_unit_test_setup(test_task_switch, setup),
 		cmocka_unit_test_setup(test_exceptions, setup),
 		cmocka_unit_test_setup(test_dump, setup),
 	};

@@ -61,6 +61,10 @@ void emulate_store(struct emulate_context *ctx, struct mullion_run *run)
 	}
 	if (ctx->changed & MULLION_GROUP_SEG)
 		memcpy(run->seg, ctx->seg, sizeof(run->seg));
+	if (ctx->changed & MULLION_GROUP_CR) {
+		run->cr0 = ctx->cr0;
+		run->cr3 = ctx->cr3;
+	}
 	if (ctx->fault.valid && ctx->fault.vector == VECTOR_PF) {
 		run->cr2 = ctx->fault_address;
 		ctx->changed |= MULLION_GROUP_CR;
@@ -91,8 +95,10 @@ int emulate_raise(struct emulation *e, unsigned int vector, uint32_t error)
 		.valid = 1,
 		.type = MULLION_EVENT_EXCEPTION,
 		.vector = vector,
-		.has_error = vector >= VECTOR_NP && e->mode != MODE_REAL,
+		.has_error = vector >= VECTOR_TS && e->mode != MODE_REAL,
 	};
+	if (vector != VECTOR_PF)
+		error |= e->external;
 	ctx->fault.error = ctx->fault.has_error ? error : 0;
 	return EMULATE_FAULT;
 }
@@ -121,7 +127,7 @@ void emulate_commit(struct emulation *e, bool finished)
 }
 
 /* The mode decides how everything else is read. */
-static void begin(struct emulation *e, struct emulate_context *ctx)
+void emulate_begin(struct emulation *e, struct emulate_context *ctx)
 {
 	uint32_t cs = ctx->seg[MULLION_CS].attr;
 
@@ -138,6 +144,7 @@ static void begin(struct emulation *e, struct emulate_context *ctx)
 		e->mode = MODE_LONG;
 	else
 		e->mode = MODE_PROTECTED;
+	e->selector_fault = VECTOR_GP;
 	e->code_size = e->mode != MODE_V86 && cs & SEG_BIG ? 4 : 2;
 	ctx->fault.valid = 0;
 	ctx->single_step = false;
@@ -179,7 +186,7 @@ static int decode(struct emulation *e)
 
 /* The frame of a fault has RF set, so that an instruction breakpoint does not hit
  * again on return (APM vol. 2 13.1.1). */
-static void finish_fault(struct emulate_context *ctx)
+void emulate_finish_fault(struct emulate_context *ctx)
 {
 	ctx->rflags |= FLAG_RF;
 	ctx->changed |= MULLION_GROUP_RIP;
@@ -192,7 +199,7 @@ enum emulate_result emulate_insn(struct emulate_context *ctx)
 	struct emulation e;
 	int status;
 
-	begin(&e, ctx);
+	emulate_begin(&e, ctx);
 	status = decode(&e);
 	if (!status)
 		status = execute(&e);
@@ -200,7 +207,7 @@ enum emulate_result emulate_insn(struct emulate_context *ctx)
 		emulate_commit(&e, true);
 		ctx->insn_count = 0;
 	} else if (status == EMULATE_FAULT) {
-		finish_fault(ctx);
+		emulate_finish_fault(ctx);
 	}
 	return status;
 }
@@ -210,9 +217,9 @@ enum emulate_result emulate_length(struct emulate_context *ctx)
 	struct emulation e;
 	int status;
 
-	begin(&e, ctx);
+	emulate_begin(&e, ctx);
 	status = decode(&e);
 	if (status == EMULATE_FAULT)
-		finish_fault(ctx);
+		emulate_finish_fault(ctx);
 	return status;
 }

@@ -187,4 +187,26 @@ void emulate_abandon(struct emulate_context *ctx);
  * left alone, but for RF as in emulate_insn. */
 enum emulate_result emulate_length(struct emulate_context *ctx);
 
+/* A task switch, for processors that leave it to software. */
+struct emulate_task {
+	uint16_t selector; /* of the new task's TSS */
+	uint8_t source;    /* enum mullion_task_source */
+	uint8_t insn_len;  /* of the instruction at RIP that switches; 0: an event does */
+	struct mullion_event event; /* with insn_len 0: what is delivered by the switch */
+
+	/* Results. */
+	bool switched; /* the registers, and a fault, are the new task's, and the event has
+			* been delivered */
+	bool trap;     /* with DONE: #DB is due, with DR6.BT */
+	bool shutdown; /* with FAULT: it is one too many, after #DF */
+};
+
+/*
+ * Switches to another task (SDM vol. 3A 8.3, APM vol. 2 12.3). The register file is loaded, as
+ * for an instruction. -> EMULATE_DONE, EMULATE_FAULT, EMULATE_AGAIN (not switched: run the
+ * guest, it will be back), or EMULATE_UNHANDLED (a TSS or descriptor that is not in RAM). Of
+ * DR7 the local enables are the caller's to clear when `switched`.
+ */
+enum emulate_result emulate_task_switch(struct emulate_context *ctx, struct emulate_task *task);
+
 #endif

@@ -13,6 +13,7 @@
  *	emulate_alu.c      arithmetic and its flags
  *	emulate_execute.c, emulate_control.c, emulate_bits.c, emulate_string.c,
  *	emulate_vector.c   the instructions
+ *	emulate_task.c     task switches, which are no instruction's alone
  *
  * Functions that can fail return 0 (EMULATE_DONE) or another enum
  * emulate_result, which the caller hands up unchanged.
@@ -31,6 +32,7 @@
 #define CR0_PE (1ull << 0)
 #define CR0_EM (1ull << 2)
 #define CR0_TS (1ull << 3)
+#define CR0_PG (1ull << 31)
 #define CR4_LA57 (1ull << 12)
 #define CR4_OSFXSR (1ull << 9)
 #define CR4_OSXSAVE (1ull << 18)
@@ -44,6 +46,7 @@
 #define FLAG_TF (1ull << 8)
 #define FLAG_DF (1ull << 10)
 #define FLAG_OF (1ull << 11)
+#define FLAG_NT (1ull << 14)
 #define FLAG_RF (1ull << 16)
 #define FLAG_VM (1ull << 17)
 #define FLAGS_STATUS (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
@@ -52,6 +55,8 @@
 #define VECTOR_DE 0
 #define VECTOR_UD 6
 #define VECTOR_NM 7
+#define VECTOR_DF 8
+#define VECTOR_TS 10
 #define VECTOR_NP 11
 #define VECTOR_SS 12
 #define VECTOR_GP 13
@@ -62,6 +67,8 @@
 #define SEG_TYPE_WRITABLE (1u << 1) /* data; for code: readable */
 #define SEG_TYPE_DOWN (1u << 2)     /* data, expands down; for code: conforming */
 #define SEG_TYPE_CODE (1u << 3)
+#define SEG_TYPE 0xfu
+#define SEG_LDT 2u /* SEG_TYPE of system segments */
 #define SEG_S (1u << 4)
 #define SEG_DPL_SHIFT 5
 #define SEG_PRESENT (1u << 7)
@@ -189,6 +196,8 @@ struct emulation {
 	uint64_t next_rip;
 	uint8_t mode; /* enum emulate_mode */
 	uint8_t code_size; /* default operand and address size: 2, 4 (8: addresses only) */
+	uint8_t selector_fault; /* of a selector that will not do: #GP, in a task switch #TS */
+	uint8_t external;       /* 1: an event is being delivered, which error codes tell */
 	uint32_t shadow;   /* MULLION_BLOCK_STI: the instruction leaves a shadow */
 	struct {           /* the last page translated for reading, for writing */
 		bool valid;
@@ -197,6 +206,10 @@ struct emulation {
 };
 
 /* emulate.c */
+/* A new emulation, of whatever the context's registers say. */
+void emulate_begin(struct emulation *e, struct emulate_context *ctx);
+/* The registers are as the frame of the context's fault wants them. */
+void emulate_finish_fault(struct emulate_context *ctx);
 int emulate_raise(struct emulation *e, unsigned int vector, uint32_t error);
 int emulate_undefined(struct emulation *e);
 /* Makes the working registers the guest's, and a new start for device reads.
@@ -220,8 +233,10 @@ int emulate_linear(struct emulation *e, unsigned int segment, uint64_t offset, u
 bool emulate_permits(const struct emulation *e, unsigned int segment, uint64_t offset,
 		     unsigned int size, unsigned int access);
 bool emulate_canonical(const struct emulation *e, uint64_t address);
-/* Loads a data segment register (not CS) as MOV and POP do. */
+/* Loads a data segment register as MOV and POP do; in a task switch, where the new CPL is
+ * known already, also CS and LDTR. */
 int emulate_load_segment(struct emulation *e, unsigned int segment, uint16_t selector);
+void emulate_unpack_descriptor(struct mullion_segment *seg, uint16_t selector, uint64_t descriptor);
 
 /* emulate_memory.c: all sizes at most 64 bytes. */
 int emulate_map(struct emulation *e, uint64_t linear, unsigned int size, unsigned int access,

@@ -76,21 +76,21 @@ static int descriptor_address(struct emulation *e, uint16_t selector, uint64_t *
 
 	if (selector & 4) {
 		if (!(ldt->attr & SEG_PRESENT) || last > ldt->limit)
-			return emulate_raise(e, VECTOR_GP, selector & ~3u);
+			return emulate_raise(e, e->selector_fault, selector & ~3u);
 		*linear = ldt->base + (selector & ~7u);
 	} else {
 		if (last > ctx->gdtr.limit)
-			return emulate_raise(e, VECTOR_GP, selector & ~3u);
+			return emulate_raise(e, e->selector_fault, selector & ~3u);
 		*linear = ctx->gdtr.base + (selector & ~7u);
 	}
 	if (e->mode != MODE_LONG)
 		*linear &= 0xffffffff;
 	else if (!emulate_canonical(e, *linear))
-		return emulate_raise(e, VECTOR_GP, selector & ~3u);
+		return emulate_raise(e, e->selector_fault, selector & ~3u);
 	return EMULATE_DONE;
 }
 
-static void unpack_descriptor(struct mullion_segment *seg, uint16_t selector, uint64_t descriptor)
+void emulate_unpack_descriptor(struct mullion_segment *seg, uint16_t selector, uint64_t descriptor)
 {
 	uint32_t limit = (descriptor & 0xffff) | ((descriptor >> 32) & 0xf0000);
 
@@ -100,36 +100,47 @@ static void unpack_descriptor(struct mullion_segment *seg, uint16_t selector, ui
 	seg->base = ((descriptor >> 16) & 0xffffff) | ((descriptor >> 32) & 0xff000000);
 }
 
-/* Rights to load `seg` into a data segment register; the vector of the fault, or
- * -1 (APM vol. 2 4.10.1). */
+/* Rights to load `seg` into a segment register; the vector of the fault, or -1 (APM vol. 2
+ * 4.10.1; CS and LDTR: SDM vol. 3A table 8-1). */
 static int load_violation(const struct emulation *e, unsigned int segment,
 			  const struct mullion_segment *seg)
 {
 	unsigned int rpl = seg->selector & 3, cpl = e->ctx->cpl;
 	unsigned int dpl = (seg->attr >> SEG_DPL_SHIFT) & 3;
-	bool code = seg->attr & SEG_TYPE_CODE;
+	bool code = seg->attr & SEG_TYPE_CODE, conforming = code && seg->attr & SEG_TYPE_DOWN;
+	bool present = seg->attr & SEG_PRESENT;
 
+	if (segment == MULLION_LDTR)
+		return present && (seg->attr & (SEG_S | SEG_TYPE)) == SEG_LDT ? -1 :
+										e->selector_fault;
 	if (!(seg->attr & SEG_S))
-		return VECTOR_GP;
-	if (segment == MULLION_SS) {
+		return e->selector_fault;
+	switch (segment) {
+	case MULLION_CS:
+		if (!code || (conforming ? dpl > rpl : dpl != rpl))
+			return e->selector_fault;
+		break;
+	case MULLION_SS:
 		if (rpl != cpl || dpl != cpl || code || !(seg->attr & SEG_TYPE_WRITABLE))
-			return VECTOR_GP;
-		return seg->attr & SEG_PRESENT ? -1 : VECTOR_SS;
+			return e->selector_fault;
+		return present ? -1 : VECTOR_SS;
+	default:
+		if (code && !(seg->attr & SEG_TYPE_WRITABLE))
+			return e->selector_fault;
+		if (!conforming && (dpl < cpl || dpl < rpl))
+			return e->selector_fault;
 	}
-	if (code && !(seg->attr & SEG_TYPE_WRITABLE))
-		return VECTOR_GP;
-	if (!(code && seg->attr & SEG_TYPE_DOWN) && (dpl < cpl || dpl < rpl))
-		return VECTOR_GP;
-	return seg->attr & SEG_PRESENT ? -1 : VECTOR_NP;
+	return present ? -1 : VECTOR_NP;
 }
 
 static int load_null(struct emulation *e, unsigned int segment, uint16_t selector)
 {
 	struct mullion_segment *seg = &e->ctx->seg[segment];
 
-	if (segment == MULLION_SS &&
-	    (e->mode != MODE_LONG || e->ctx->cpl == 3 || (selector & 3) != e->ctx->cpl))
-		return emulate_raise(e, VECTOR_GP, 0);
+	if (segment == MULLION_CS ||
+	    (segment == MULLION_SS &&
+	     (e->mode != MODE_LONG || e->ctx->cpl == 3 || (selector & 3) != e->ctx->cpl)))
+		return emulate_raise(e, e->selector_fault, 0);
 	seg->selector = selector;
 	/* SS.DPL stays: it is the CPL. */
 	seg->attr = segment == MULLION_SS ? e->ctx->cpl << SEG_DPL_SHIFT : 0;
@@ -144,7 +155,7 @@ int emulate_load_segment(struct emulation *e, unsigned int segment, uint16_t sel
 	struct span span;
 	int status, vector;
 
-	if (e->mode == MODE_REAL || e->mode == MODE_V86) {
+	if (segment != MULLION_LDTR && (e->mode == MODE_REAL || e->mode == MODE_V86)) {
 		e->ctx->seg[segment].selector = selector;
 		e->ctx->seg[segment].base = (uint64_t)selector << 4;
 		e->ctx->changed |= MULLION_GROUP_SEG;
@@ -159,11 +170,11 @@ int emulate_load_segment(struct emulation *e, unsigned int segment, uint16_t sel
 		status = emulate_span_read(e, &span, &descriptor);
 	if (status)
 		return status;
-	unpack_descriptor(&seg, selector, descriptor);
+	emulate_unpack_descriptor(&seg, selector, descriptor);
 	vector = load_violation(e, segment, &seg);
 	if (vector >= 0)
 		return emulate_raise(e, (unsigned int)vector, selector & ~3u);
-	if (!(seg.attr & SEG_TYPE_ACCESSED)) {
+	if (segment != MULLION_LDTR && !(seg.attr & SEG_TYPE_ACCESSED)) {
 		status = emulate_map(e, linear, 8, GUEST_WALK_IMPLICIT | GUEST_WALK_WRITE, &span);
 		if (!status)
 			status = emulate_span_exchange(e, &span, descriptor,

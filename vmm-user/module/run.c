@@ -164,6 +164,8 @@ static int handle_exit(struct mullion_vcpu *v)
 		return exit_memory(v);
 	case MULLION_EXIT_UNDEFINED:
 		return exit_undefined(v);
+	case MULLION_EXIT_TASK_SWITCH:
+		return exit_task_switch(v);
 	case MULLION_EXIT_MSR:
 		return exit_msr(v);
 	case MULLION_EXIT_HLT:

@@ -152,6 +152,7 @@ int exit_internal_error(struct mullion_vcpu *v, u32 suberror, const u64 *data, u
 int exit_io(struct mullion_vcpu *v);
 int exit_memory(struct mullion_vcpu *v);
 int exit_emulate(struct mullion_vcpu *v);
+int exit_task_switch(struct mullion_vcpu *v); /* task.c */
 
 /* Prepares the emulator; the guest's CPUID sets physical address width and page sizes. */
 void mmio_init(struct mullion_vcpu *v);

@@ -24,7 +24,7 @@
 #include <stdint.h>
 #endif
 
-#define MULLION_ABI_VERSION 2
+#define MULLION_ABI_VERSION 3
 
 /*
  * Discovery. CPUID MULLION_CPUID_BASE returns the highest leaf in EAX and the
@@ -182,7 +182,18 @@ enum mullion_exit_reason {
 	MULLION_EXIT_UNDEFINED = 12,  /* #UD is due for the instruction at RIP, unless the module
 				 * does something else about it */
 	MULLION_EXIT_DEBUG = 13,      /* exit.debug: #DB or #BP wanted by `request` */
-	MULLION_EXIT_COUNT = 14,
+	MULLION_EXIT_TASK_SWITCH = 14, /* exit.task: VT-x leaves it to software */
+	MULLION_EXIT_COUNT = 15,
+};
+
+/* exit.task.source: what switches (SDM vol. 3C 25.4.2). RIP is on the instruction and insn_len
+ * its length; for a task gate that an event goes through, not an instruction's, insn_len is 0,
+ * and `pending` the event, of which the switch is the delivery. */
+enum mullion_task_source {
+	MULLION_TASK_CALL = 0,
+	MULLION_TASK_IRET = 1,
+	MULLION_TASK_JMP = 2,
+	MULLION_TASK_GATE = 3, /* in the IDT */
 };
 
 /* exit.memory.access; what the guest attempted. */
@@ -298,6 +309,11 @@ struct mullion_exit {
 			uint32_t pad;
 			uint64_t dr6;
 		} debug;
+		struct {
+			uint16_t selector; /* of the new task's TSS */
+			uint16_t source;   /* enum mullion_task_source */
+			uint32_t pad;
+		} task;
 		uint8_t bytes[32];
 	};
 };
