@@ -392,6 +392,17 @@ static void test_in_kernel_writes(void)
 
 GUEST(halt, "hlt\n mov %cr8, %eax\n hlt");
 
+/* The first byte in which they differ. */
+static int difference(const void *a, const void *b, size_t size)
+{
+	const uint8_t *x = a, *y = b;
+	size_t i = 0;
+
+	while (i < size && x[i] == y[i])
+		i++;
+	return (int)i;
+}
+
 /* Whatever is offered can be read, and written back, and reads the same again. */
 static void test_state(void)
 {
@@ -440,8 +451,9 @@ static void test_state(void)
 		sregs_again.cs.type = 0xb;
 	CHECK(!memcmp(&regs, &regs_again, sizeof(regs)), "rip %llx r15 %llx rflags %llx",
 	      regs_again.rip, regs_again.r15, regs_again.rflags);
-	CHECK(!memcmp(&sregs, &sregs_again, sizeof(sregs)), "cr0 %llx %llx cs %x %x", sregs.cr0,
-	      sregs_again.cr0, *(int *)&sregs.cs.type, *(int *)&sregs_again.cs.type);
+	i = difference(&sregs, &sregs_again, sizeof(sregs));
+	CHECK(i == sizeof(sregs), "byte %u is %x, was %x", i, ((uint8_t *)&sregs_again)[i],
+	      ((uint8_t *)&sregs)[i]);
 	sregs.cr0 |= 1ull << 40;
 	CHECK(ioctl(m.vcpu, KVM_SET_SREGS, &sregs) < 0 && errno == EINVAL, "%d", errno);
 	free(list);
