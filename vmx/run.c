@@ -200,8 +200,8 @@ static bool step_begin(struct vcpu *v)
 		return false;
 	rflags = vmread(GUEST_RFLAGS);
 	vmwrite(GUEST_RFLAGS, rflags | RFLAGS_TF);
-	if (vmread(GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
-		vmwrite(GUEST_PENDING_DEBUG, PENDING_BS);
+	/* With a shadow the processor would insist on a #DB that is due before this instruction. */
+	vmcs_switch(GUEST_INTERRUPTIBILITY, BLOCKED_BY_STI | BLOCKED_BY_MOV_SS, false);
 	return !(rflags & RFLAGS_TF);
 }
 
@@ -261,6 +261,8 @@ void vmx_run(struct vcpu *v, struct vm_exit *x)
 		x->kind = EXIT_RETRY;
 		break;
 	}
-	if (stepping)
+	if (stepping) {
 		vmcs_switch(GUEST_RFLAGS, RFLAGS_TF, false);
+		vmwrite(GUEST_PENDING_DEBUG, 0); /* ours, if an instruction exited on Bochs */
+	}
 }

@@ -58,7 +58,8 @@ int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size)
 
 int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size)
 {
-	struct mullion_vm *vm = ((struct mullion_vcpu *)opaque)->vm;
+	struct mullion_vcpu *v = opaque;
+	struct mullion_vm *vm = v->vm;
 	int ret = GUEST_MEMORY_DEVICE;
 	struct mullion_slot *slot;
 	unsigned long hva;
@@ -67,7 +68,7 @@ int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size)
 	index = srcu_read_lock(&vm->slots_srcu);
 	slot = lookup(vm, gpa, true, &hva);
 	if (slot && !copy_to_user((void __user *)hva, data, size)) {
-		memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+		memslot_mark_dirty(v, slot, gpa >> PAGE_SHIFT);
 		ret = GUEST_MEMORY_OK;
 	}
 	srcu_read_unlock(&vm->slots_srcu, index);
@@ -101,7 +102,8 @@ static bool exchange(void *at, u64 expected, u64 desired, unsigned int size)
 
 int guest_ram_cmpxchg(void *opaque, u64 gpa, u64 expected, u64 desired, unsigned int size)
 {
-	struct mullion_vm *vm = ((struct mullion_vcpu *)opaque)->vm;
+	struct mullion_vcpu *v = opaque;
+	struct mullion_vm *vm = v->vm;
 	int ret = GUEST_MEMORY_DEVICE;
 	struct mullion_slot *slot;
 	struct page *page;
@@ -120,7 +122,7 @@ int guest_ram_cmpxchg(void *opaque, u64 gpa, u64 expected, u64 desired, unsigned
 		set_page_dirty_lock(page);
 		put_page(page);
 		if (ret == GUEST_MEMORY_OK)
-			memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+			memslot_mark_dirty(v, slot, gpa >> PAGE_SHIFT);
 	}
 	srcu_read_unlock(&vm->slots_srcu, index);
 	return ret;

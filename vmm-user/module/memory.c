@@ -189,7 +189,7 @@ static bool slot_allows_large(const struct mullion_slot *slot, u64 gfn)
 {
 	u64 first = round_down(gfn, LARGE_PAGES);
 
-	return !slot->dirty && first >= slot->gfn &&
+	return !slot_is_logged(slot) && first >= slot->gfn &&
 	       first + LARGE_PAGES <= slot->gfn + slot->pages &&
 	       !((slot->hva ^ (slot->gfn << PAGE_SHIFT)) & (PMD_SIZE - 1));
 }
@@ -226,9 +226,10 @@ static long map_locked(struct mullion_vm *vm, const struct mullion_slot *slot, u
 				 (u64)pfn << PAGE_SHIFT, count, flags);
 }
 
-static int map_page(struct mullion_vm *vm, struct mullion_slot *slot, u64 gfn, bool write)
+static int map_page(struct mullion_vcpu *v, struct mullion_slot *slot, u64 gfn, bool write)
 {
-	bool may_write = !(slot->flags & KVM_MEM_READONLY) && !(slot->dirty && !write);
+	struct mullion_vm *vm = v->vm;
+	bool may_write = !(slot->flags & KVM_MEM_READONLY) && !(slot_is_logged(slot) && !write);
 	u64 hva = slot_hva(slot, gfn);
 	unsigned long seq = READ_ONCE(vm->invalidate_seq);
 	bool writable = write;
@@ -251,15 +252,16 @@ static int map_page(struct mullion_vm *vm, struct mullion_slot *slot, u64 gfn, b
 	spin_unlock(&vm->mmu_lock);
 
 	if (ret > 0 && writable)
-		memslot_mark_dirty(slot, gfn);
+		memslot_mark_dirty(v, slot, gfn);
 	/* Not pinned: the notifier takes the mapping away before the page goes. */
 	put_page(page);
 	return ret > 0 || ret == -EAGAIN ? FAULT_MAPPED : ret;
 }
 
 /* As the fault's answer, or -ENOMEM or -EEXIST from root mode. */
-static int fault_once(struct mullion_vm *vm, u64 gfn, bool write)
+static int fault_once(struct mullion_vcpu *v, u64 gfn, bool write)
 {
+	struct mullion_vm *vm = v->vm;
 	struct mullion_slot *slot;
 	int index, ret;
 
@@ -268,20 +270,21 @@ static int fault_once(struct mullion_vm *vm, u64 gfn, bool write)
 	if (!slot || (write && (slot->flags & KVM_MEM_READONLY)))
 		ret = FAULT_DEVICE;
 	else
-		ret = map_page(vm, slot, gfn, write);
+		ret = map_page(v, slot, gfn, write);
 	srcu_read_unlock(&vm->slots_srcu, index);
 	return ret;
 }
 
-int memory_fault(struct mullion_vm *vm, u64 gpa, u32 access)
+int memory_fault(struct mullion_vcpu *v, u64 gpa, u32 access)
 {
+	struct mullion_vm *vm = v->vm;
 	bool write = access & MULLION_ACCESS_WRITE;
 	u64 gfn = gpa >> PAGE_SHIFT;
 	unsigned int tries;
 	int ret;
 
 	for (tries = 0; tries < MULLION_DONATE_TRIES; tries++) {
-		ret = fault_once(vm, gfn, write);
+		ret = fault_once(v, gfn, write);
 		if (ret == -ENOMEM) {
 			if (pool_grow(&vm->pool))
 				break;

@@ -11,6 +11,7 @@
 
 #include "slot_table.h"
 
+struct mullion_vcpu;
 struct mullion_vm;
 
 /* -- memslot.c ------------------------------------------------------------- */
@@ -22,15 +23,24 @@ void memslots_free(struct mullion_vm *vm);
 /* KVM_SET_USER_MEMORY_REGION. -> 0, -EINVAL, -EEXIST (overlap), -ENOMEM. */
 int memslot_set(struct mullion_vm *vm, const struct kvm_userspace_memory_region *region);
 
-/* KVM_GET_DIRTY_LOG: hands out and clears the slot's bitmap. -> 0, -ENOENT (no such slot, or it
+/* KVM_GET_DIRTY_LOG: hands out and, unless vm->manual_protect, clears the slot's bitmap. -> 0, -ENOENT (no such slot, or it
  * is not logged), -EFAULT, -ENOMEM. */
 int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log);
+
+/* KVM_CLEAR_DIRTY_LOG. -> as KVM_GET_DIRTY_LOG, or -EINVAL for a range that is not the slot's. */
+int memslot_clear_dirty_log(struct mullion_vm *vm, const struct kvm_clear_dirty_log *log);
 
 /* The present table; only inside a slots_srcu read section, or with slots_lock held. */
 struct slot_table *memslots(struct mullion_vm *vm);
 
-/* Records that guest frame `gfn` of `slot` was written. */
-void memslot_mark_dirty(struct mullion_slot *slot, u64 gfn);
+/* Whether writes to the slot are logged, in whatever way. */
+static inline bool slot_is_logged(const struct mullion_slot *slot)
+{
+	return slot->flags & KVM_MEM_LOG_DIRTY_PAGES;
+}
+
+/* Records that v wrote guest frame `gfn` of `slot`. */
+void memslot_mark_dirty(struct mullion_vcpu *v, struct mullion_slot *slot, u64 gfn);
 
 /* -- memory.c -------------------------------------------------------------- */
 
@@ -39,9 +49,9 @@ enum fault_result {
 	FAULT_DEVICE = 1, /* no memory there, or read-only and written to */
 };
 
-/* Answers a nested fault at `gpa` (MULLION_ACCESS_*). -> enum fault_result, or a negative error
+/* Answers v's nested fault at `gpa` (MULLION_ACCESS_*). -> enum fault_result, or a negative error
  * when user space's memory cannot be had (-EFAULT, -EHWPOISON, -ENOMEM). May sleep. */
-int memory_fault(struct mullion_vm *vm, u64 gpa, u32 access);
+int memory_fault(struct mullion_vcpu *v, u64 gpa, u32 access);
 
 /* Takes guest frames out of the VM; returns when no processor uses them any more. May be called
  * where sleeping is not allowed, but with interrupts on. */
@@ -58,8 +68,6 @@ extern const struct mmu_notifier_ops memory_notifier_ops;
 int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size);
 int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size);
 int guest_ram_cmpxchg(void *opaque, u64 gpa, u64 expected, u64 desired, unsigned int size);
-
-struct mullion_vcpu;
 
 /* Replaces the byte at `offset` in the code segment as the vCPU itself could; v->emulate holds its
  * registers. -> whether it could. */

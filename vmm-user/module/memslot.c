@@ -5,6 +5,7 @@
 #include <linux/uaccess.h>
 
 #include "memory.h"
+#include "vcpu.h"
 #include "vm.h"
 
 #define SLOT_PAGES_MAX INT_MAX /* as the interface has it: 8 TiB */
@@ -74,7 +75,8 @@ static int region_check(const struct kvm_userspace_memory_region *r)
 	return 0;
 }
 
-static struct mullion_slot *slot_make(const struct kvm_userspace_memory_region *r)
+static struct mullion_slot *slot_make(const struct mullion_vm *vm,
+				      const struct kvm_userspace_memory_region *r)
 {
 	struct mullion_slot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
 
@@ -85,12 +87,14 @@ static struct mullion_slot *slot_make(const struct kvm_userspace_memory_region *
 	slot->gfn = r->guest_phys_addr >> PAGE_SHIFT;
 	slot->pages = r->memory_size >> PAGE_SHIFT;
 	slot->hva = r->userspace_addr;
-	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES) {
+	if (slot_is_logged(slot) && !READ_ONCE(vm->dirty_ring_bytes)) {
 		slot->dirty = kvzalloc(dirty_bytes(slot->pages), GFP_KERNEL_ACCOUNT);
 		if (!slot->dirty) {
 			kfree(slot);
 			return NULL;
 		}
+		if (READ_ONCE(vm->log_starts_full))
+			bitmap_set(slot->dirty, 0, slot->pages);
 	}
 	return slot;
 }
@@ -152,7 +156,7 @@ int memslot_set(struct mullion_vm *vm, const struct kvm_userspace_memory_region 
 		mutex_unlock(&vm->slots_lock);
 		return ret;
 	}
-	slot = slot_make(region);
+	slot = slot_make(vm, region);
 	if (!slot)
 		return -ENOMEM;
 	mutex_lock(&vm->slots_lock);
@@ -163,28 +167,49 @@ int memslot_set(struct mullion_vm *vm, const struct kvm_userspace_memory_region 
 	return ret < 0 ? ret : 0;
 }
 
-void memslot_mark_dirty(struct mullion_slot *slot, u64 gfn)
+void memslot_mark_dirty(struct mullion_vcpu *v, struct mullion_slot *slot, u64 gfn)
 {
 	if (slot->dirty)
 		set_bit(gfn - slot->gfn, slot->dirty);
+	else if (slot_is_logged(slot))
+		dirty_ring_push(v, slot, gfn - slot->gfn);
 }
 
-/* Moves the bitmap to `out` and protects every page that it names. */
-static void harvest(struct mullion_vm *vm, struct mullion_slot *slot, unsigned long *out)
+/*
+ * Takes the bits that `wanted` names (as it is at `first`, a multiple of a word's bits) out of the
+ * slot's bitmap, leaves those of them that were set in `wanted`, and protects their pages. A fault
+ * maps first and sets the bit then: whatever is written after the bit was taken here is either
+ * reported by it, or its page is protected below and faults again.
+ */
+static void harvest(struct mullion_vm *vm, struct mullion_slot *slot, u64 first, u64 pages,
+		    unsigned long *wanted)
 {
-	unsigned long word, words = BITS_TO_LONGS(slot->pages);
-	unsigned long first, next;
+	unsigned long *dirty = slot->dirty + first / BITS_PER_LONG;
+	unsigned long word, from, to;
 
-	/* A fault maps first and sets the bit then: whatever is written after the bit was taken
-	 * here is either reported by it, or its page is protected below and faults again. */
-	for (word = 0; word < words; word++)
-		out[word] = READ_ONCE(slot->dirty[word]) ? xchg(&slot->dirty[word], 0) : 0;
-	for (first = find_first_bit(out, slot->pages); first < slot->pages;
-	     first = find_next_bit(out, slot->pages, next)) {
-		next = find_next_zero_bit(out, slot->pages, first);
-		memory_protect(vm, slot->gfn + first, next - first);
+	for (word = 0; word < BITS_TO_LONGS(pages); word++) {
+		if (wanted[word] && READ_ONCE(dirty[word]))
+			wanted[word] &= atomic_long_fetch_andnot(wanted[word],
+								 (atomic_long_t *)&dirty[word]);
+		else
+			wanted[word] = 0;
+	}
+	for (from = find_first_bit(wanted, pages); from < pages;
+	     from = find_next_bit(wanted, pages, to)) {
+		to = find_next_zero_bit(wanted, pages, from);
+		memory_protect(vm, slot->gfn + first + from, to - from);
 		cond_resched();
 	}
+}
+
+/* The slot, if writes to it are logged in a bitmap, or an error. slots_lock held. */
+static struct mullion_slot *logged_slot(struct mullion_vm *vm, u32 id)
+{
+	struct mullion_slot *slot = slot_table_by_id(memslots(vm), id);
+
+	if (READ_ONCE(vm->dirty_ring_bytes))
+		return ERR_PTR(-ENXIO);
+	return slot && slot->dirty ? slot : ERR_PTR(-ENOENT);
 }
 
 int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log)
@@ -194,9 +219,15 @@ int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log
 	int ret = 0;
 
 	mutex_lock(&vm->slots_lock);
-	slot = slot_table_by_id(memslots(vm), log->slot);
-	if (!slot || !slot->dirty) {
-		ret = -ENOENT;
+	slot = logged_slot(vm, log->slot);
+	if (IS_ERR(slot)) {
+		ret = PTR_ERR(slot);
+		goto unlock;
+	}
+	if (vm->manual_protect) {
+		/* KVM_CLEAR_DIRTY_LOG does the rest. */
+		if (copy_to_user(log->dirty_bitmap, slot->dirty, dirty_bytes(slot->pages)))
+			ret = -EFAULT;
 		goto unlock;
 	}
 	out = kvmalloc(dirty_bytes(slot->pages), GFP_KERNEL_ACCOUNT);
@@ -204,10 +235,48 @@ int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log
 		ret = -ENOMEM;
 		goto unlock;
 	}
-	harvest(vm, slot, out);
+	memset(out, 0xff, dirty_bytes(slot->pages));
+	harvest(vm, slot, 0, slot->pages, out);
 	if (copy_to_user(log->dirty_bitmap, out, dirty_bytes(slot->pages)))
 		ret = -EFAULT;
 	kvfree(out);
+unlock:
+	mutex_unlock(&vm->slots_lock);
+	return ret;
+}
+
+/* Every check of the range; `pages` is the slot's. */
+static bool clear_valid(const struct kvm_clear_dirty_log *log, u64 pages)
+{
+	if (log->first_page % BITS_PER_LONG || log->first_page > pages ||
+	    log->num_pages > pages - log->first_page)
+		return false;
+	return log->num_pages % BITS_PER_LONG == 0 || log->first_page + log->num_pages == pages;
+}
+
+int memslot_clear_dirty_log(struct mullion_vm *vm, const struct kvm_clear_dirty_log *log)
+{
+	struct mullion_slot *slot;
+	unsigned long *wanted;
+	int ret = 0;
+
+	mutex_lock(&vm->slots_lock);
+	slot = logged_slot(vm, log->slot);
+	if (IS_ERR(slot)) {
+		ret = PTR_ERR(slot);
+		goto unlock;
+	}
+	if (!clear_valid(log, slot->pages)) {
+		ret = -EINVAL;
+		goto unlock;
+	}
+	wanted = vmemdup_user(log->dirty_bitmap, dirty_bytes(log->num_pages));
+	if (IS_ERR(wanted)) {
+		ret = PTR_ERR(wanted);
+		goto unlock;
+	}
+	harvest(vm, slot, log->first_page, log->num_pages, wanted);
+	kvfree(wanted);
 unlock:
 	mutex_unlock(&vm->slots_lock);
 	return ret;

@@ -172,7 +172,7 @@ static int emulate(struct mullion_vcpu *v)
 	switch (result) {
 	case EMULATE_DONE:
 	case EMULATE_AGAIN: /* the rest follows with the next fault of the same instruction */
-		if (ctx->single_step)
+		if (ctx->single_step || guest_debug_steps(v))
 			ret = vcpu_raise_step(v);
 		v->posted_next = 0;
 		return ret ? ret : deliver_posted(v);
@@ -219,7 +219,7 @@ int exit_emulate(struct mullion_vcpu *v)
 int exit_memory(struct mullion_vcpu *v)
 {
 	const struct mullion_exit *exit = &v->run->exit;
-	int ret = memory_fault(v->vm, exit->memory.gpa, exit->memory.access);
+	int ret = memory_fault(v, exit->memory.gpa, exit->memory.access);
 
 	if (ret == FAULT_MAPPED)
 		return EXIT_CONTINUE;

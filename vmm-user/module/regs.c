@@ -227,18 +227,21 @@ int vcpu_set_sregs(struct mullion_vcpu *v, const struct kvm_sregs *sregs)
 int vcpu_get_debugregs(struct mullion_vcpu *v, struct kvm_debugregs *regs)
 {
 	int ret = vcpu_load(v, MULLION_GROUP_DR);
+	const u64 *dr;
 
 	if (ret)
 		return ret;
 	memset(regs, 0, sizeof(*regs));
-	memcpy(regs->db, v->run->dr, sizeof(regs->db));
-	regs->dr6 = v->run->dr[6];
-	regs->dr7 = v->run->dr[7];
+	dr = guest_debug_registers(v);
+	memcpy(regs->db, dr, sizeof(regs->db));
+	regs->dr6 = dr[6];
+	regs->dr7 = dr[7];
 	return 0;
 }
 
 int vcpu_set_debugregs(struct mullion_vcpu *v, const struct kvm_debugregs *regs)
 {
+	u64 *dr;
 	int ret;
 
 	if (regs->flags || regs->dr6 >> 32 || regs->dr7 >> 32)
@@ -246,8 +249,9 @@ int vcpu_set_debugregs(struct mullion_vcpu *v, const struct kvm_debugregs *regs)
 	ret = vcpu_change(v, MULLION_GROUP_DR);
 	if (ret)
 		return ret;
-	memcpy(v->run->dr, regs->db, sizeof(regs->db));
-	v->run->dr[6] = regs->dr6 | DR6_FIXED;
-	v->run->dr[7] = regs->dr7 | DR7_FIXED;
+	dr = guest_debug_registers(v);
+	memcpy(dr, regs->db, sizeof(regs->db));
+	dr[6] = regs->dr6 | DR6_FIXED;
+	dr[7] = regs->dr7 | DR7_FIXED;
 	return 0;
 }

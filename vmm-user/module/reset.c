@@ -36,6 +36,7 @@ int vcpu_take_init(struct mullion_vcpu *v)
 	const struct kvm_cpuid_entry2 *signature = vcpu_cpuid(v, 1, 0);
 	struct mullion_run *run = v->run;
 	int ret = vcpu_change(v, INIT_GROUPS);
+	u64 *dr;
 
 	if (ret)
 		return ret;
@@ -48,9 +49,10 @@ int vcpu_take_init(struct mullion_vcpu *v)
 	init_segments(run);
 	run->cr0 = (run->cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;
 	run->cr2 = run->cr3 = run->cr4 = run->cr8 = run->efer = 0;
-	memset(run->dr, 0, sizeof(run->dr));
-	run->dr[6] = DR6_FIXED;
-	run->dr[7] = DR7_FIXED;
+	dr = guest_debug_registers(v);
+	memset(dr, 0, sizeof(run->dr));
+	dr[6] = DR6_FIXED;
+	dr[7] = DR7_FIXED;
 	v->nmi_pending = 0;
 	mmio_registers_set(v);
 	return 0;

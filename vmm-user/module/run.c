@@ -60,25 +60,27 @@ static bool user_wants_window(const struct mullion_vcpu *v)
 static void prepare_events(struct mullion_vcpu *v)
 {
 	struct mullion_run *run = v->run;
-	bool window, tpr;
-	u32 request = 0;
-	int vector;
+	bool blocked = v->debug.control & KVM_GUESTDBG_BLOCKIRQ;
+	bool window = false, tpr = !v->apic;
+	u32 request = v->debug.control ? guest_debug_request(v) : 0;
+	int vector = -1;
 
-	if (v->nmi_pending && accepts_nmi(v)) {
+	if (v->nmi_pending && accepts_nmi(v) && !blocked) {
 		run->inject = (struct mullion_event){ .valid = 1,
 						      .type = MULLION_EVENT_NMI,
 						      .vector = 2 };
 		v->nmi_pending--;
 	}
-	vector = v->apic ? apic_next(v, vcpu_irq_open(v), &window, &tpr) :
-			   user_irq_next(v, vcpu_irq_open(v), &window, &tpr);
+	if (!blocked)
+		vector = v->apic ? apic_next(v, vcpu_irq_open(v), &window, &tpr) :
+				   user_irq_next(v, vcpu_irq_open(v), &window, &tpr);
 	if (vector >= 0)
 		run->inject = (struct mullion_event){
 			.valid = 1,
 			.type = MULLION_EVENT_INTERRUPT,
 			.vector = vector,
 		};
-	if (v->nmi_pending)
+	if (v->nmi_pending && !blocked)
 		request |= MULLION_REQUEST_NMI_WINDOW;
 	if (window || user_wants_window(v))
 		request |= MULLION_REQUEST_IRQ_WINDOW;
@@ -114,6 +116,8 @@ static int enter(struct mullion_vcpu *v)
 		return ret == -ENOENT ? -EIO : ret;
 	if (run->exit.pending.valid)
 		run->inject = run->exit.pending;
+	if (v->debug.control)
+		guest_debug_collect(v);
 	if (v->apic)
 		apic_take_cr8(v);
 	return 1;
@@ -170,6 +174,8 @@ static int handle_exit(struct mullion_vcpu *v)
 		return exit_msr(v);
 	case MULLION_EXIT_HLT:
 		return exit_hlt(v);
+	case MULLION_EXIT_DEBUG:
+		return exit_debug(v);
 	case MULLION_EXIT_SHUTDOWN:
 		return exit_simple(v, KVM_EXIT_SHUTDOWN);
 	case MULLION_EXIT_HYPERCALL:
@@ -222,6 +228,10 @@ static int run_loop(struct mullion_vcpu *v)
 		if (signal_pending(current))
 			return exit_signal(v);
 		cond_resched();
+		if (dirty_ring_full(v))
+			return exit_simple(v, KVM_EXIT_DIRTY_RING_FULL);
+		if (v->debug.step_due)
+			return guest_debug_stepped(v);
 		/* Before it may wait: for a vCPU that has halted the window is open, too. */
 		if (user_wants_window(v) && vcpu_accepts_irq(v))
 			return exit_simple(v, KVM_EXIT_IRQ_WINDOW_OPEN);
@@ -305,15 +315,18 @@ out:
 
 int vcpu_run(struct mullion_vcpu *v)
 {
-	sigset_t saved;
 	int ret;
 
+	/* What the thread blocks otherwise is in real_blocked meanwhile: so a signal that user space
+	 * lets in only here, to end the run, does not end the process. */
 	if (v->sigmask_set)
-		sigprocmask(SIG_SETMASK, &v->sigmask, &saved);
+		sigprocmask(SIG_SETMASK, &v->sigmask, &current->real_blocked);
 	WRITE_ONCE(v->task, current);
 	ret = run_checked(v);
 	WRITE_ONCE(v->task, NULL);
-	if (v->sigmask_set)
-		sigprocmask(SIG_SETMASK, &saved, NULL);
+	if (v->sigmask_set) {
+		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+		sigemptyset(&current->real_blocked);
+	}
 	return ret;
 }

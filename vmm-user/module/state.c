@@ -51,11 +51,16 @@ void vcpu_raise(struct mullion_vcpu *v, u8 vector, bool has_error, u32 error)
 
 int vcpu_raise_step(struct mullion_vcpu *v)
 {
-	int ret = vcpu_change(v, MULLION_GROUP_DR);
+	int ret;
 
+	if (guest_debug_steps(v)) {
+		v->debug.step_due = true;
+		return 0;
+	}
+	ret = vcpu_change(v, MULLION_GROUP_DR);
 	if (ret)
 		return ret;
-	v->run->dr[6] |= DR6_STEP;
+	guest_debug_registers(v)[6] |= DR6_STEP;
 	vcpu_raise(v, DB_VECTOR, false, 0);
 	return 0;
 }
@@ -69,7 +74,7 @@ int vcpu_advance(struct mullion_vcpu *v, u64 rip)
 		return ret;
 	run->rip = rip;
 	run->interruptibility &= ~MULLION_BLOCK_STI;
-	return run->rflags & X86_EFLAGS_TF ? vcpu_raise_step(v) : 0;
+	return run->rflags & X86_EFLAGS_TF || guest_debug_steps(v) ? vcpu_raise_step(v) : 0;
 }
 
 bool vcpu_irq_open(const struct mullion_vcpu *v)

@@ -13,6 +13,7 @@
 #include "apic.h"
 #include "clock.h"
 #include "hypercall.h"
+#include "stats.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -34,7 +35,13 @@ static vm_fault_t vcpu_page_fault(struct vm_fault *vmf)
 		page = v->vm->coalesced_ring;
 		break;
 	default:
-		return VM_FAULT_SIGBUS;
+		vmf->page = vmf->pgoff < KVM_DIRTY_LOG_PAGE_OFFSET ?
+				    NULL :
+				    dirty_ring_page(v, vmf->pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
+		if (!vmf->page)
+			return VM_FAULT_SIGBUS;
+		get_page(vmf->page);
+		return 0;
 	}
 	vmf->page = virt_to_page(page);
 	get_page(vmf->page);
@@ -47,6 +54,10 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	/* A private copy of the ring would never be filled. */
+	if (vma->vm_pgoff + vma_pages(vma) > KVM_DIRTY_LOG_PAGE_OFFSET &&
+	    (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_SHARED)))
+		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
 }
@@ -170,6 +181,8 @@ static long vcpu_ioctl_misc(struct mullion_vcpu *v, unsigned int cmd, void __use
 	}
 	case KVM_NMI:
 		return vcpu_nmi(v);
+	case KVM_SET_GUEST_DEBUG:
+		return SET(struct kvm_guest_debug, vcpu_set_guest_debug);
 	case KVM_GET_MP_STATE:
 		return GET(struct kvm_mp_state, get_mp_state);
 	case KVM_SET_MP_STATE:
@@ -182,6 +195,8 @@ static long vcpu_ioctl_misc(struct mullion_vcpu *v, unsigned int cmd, void __use
 		return vcpu_get_cpuid(v, arg);
 	case KVM_GET_TSC_KHZ:
 		return tsc_khz;
+	case KVM_GET_STATS_FD:
+		return vcpu_stats_fd(v);
 	case KVM_X86_SETUP_MCE: {
 		u64 mcg_cap;
 
@@ -326,6 +341,7 @@ void vcpu_free(struct mullion_vcpu *v)
 	if (!v)
 		return;
 	apic_free(v);
+	dirty_ring_free(v);
 	free_page((unsigned long)v->run);
 	free_page((unsigned long)v->kvm_run);
 	free_page((unsigned long)v->pio);
@@ -382,6 +398,9 @@ static int vcpu_add(struct mullion_vcpu *v)
 		if (vm->vcpus[i]->id == v->id)
 			return -EEXIST;
 	v->index = vm->vcpu_count;
+	ret = dirty_ring_make(v);
+	if (ret)
+		return ret;
 	msr_reset(v);
 	if (irqchip_in_kernel(vm)) {
 		ret = apic_create(v);

@@ -8,6 +8,7 @@
 #include <linux/signal_types.h>
 #include <mullion/abi.h>
 
+#include "dirty_ring.h"
 #include "emulate.h"
 
 struct mullion_apic;
@@ -77,6 +78,13 @@ struct mullion_vcpu {
 	struct emulate_context emulate;
 	unsigned int posted_next; /* first access of emulate.posted not yet delivered */
 
+	struct {
+		u32 control;   /* KVM_GUESTDBG_*; 0: no debugger */
+		bool step_due; /* an instruction was completed that the debugger steps over */
+		u64 user[8], guest[8]; /* debug registers: see guest_debug.c */
+	} debug;
+
+	struct dirty_ring ring;
 	struct vcpu_msrs msrs;
 	u64 steal_seen; /* the thread's waiting time that the guest knows of, in ns */
 	bool steal_due; /* the guest's page must be written though nothing is new */
@@ -164,6 +172,26 @@ void mmio_registers_set(struct mullion_vcpu *v);
 /* A port access. -> true if a device in the kernel took it. */
 bool port_read_in_kernel(struct mullion_vcpu *v, u16 port, void *data, unsigned int size);
 bool port_write_in_kernel(struct mullion_vcpu *v, u16 port, const void *data, unsigned int size);
+
+/* -- guest_debug.c --------------------------------------------------------- */
+
+#define GUEST_DEBUG_VALID                                                                          \
+	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP |                  \
+	 KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP |                \
+	 KVM_GUESTDBG_BLOCKIRQ)
+
+int vcpu_set_guest_debug(struct mullion_vcpu *v, const struct kvm_guest_debug *debug);
+/* Where the guest's own DR0-7 are; group DR is loaded. */
+u64 *guest_debug_registers(struct mullion_vcpu *v);
+/* Whether a debugger stops the guest behind each instruction. */
+bool guest_debug_steps(const struct mullion_vcpu *v);
+/* Before an entry, with a debugger: prepares the debug registers. -> MULLION_REQUEST_*. */
+u32 guest_debug_request(struct mullion_vcpu *v);
+/* After an exit: a #DB that root mode raised for a step is the debugger's. */
+void guest_debug_collect(struct mullion_vcpu *v);
+/* debug.step_due: tells user space. */
+int guest_debug_stepped(struct mullion_vcpu *v);
+int exit_debug(struct mullion_vcpu *v);
 
 /* -- undefined.c, pv_hypercall.c ------------------------------------------- */
 

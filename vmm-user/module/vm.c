@@ -14,6 +14,7 @@
 #include "devices.h"
 #include "memory.h"
 #include "msr_filter.h"
+#include "stats.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -88,6 +89,15 @@ static long vm_ioctl_memory(struct mullion_vm *vm, unsigned int cmd, void __user
 			return -EFAULT;
 		return memslot_get_dirty_log(vm, &log);
 	}
+	case KVM_CLEAR_DIRTY_LOG: {
+		struct kvm_clear_dirty_log log;
+
+		if (copy_from_user(&log, arg, sizeof(log)))
+			return -EFAULT;
+		return memslot_clear_dirty_log(vm, &log);
+	}
+	case KVM_RESET_DIRTY_RINGS:
+		return dirty_rings_reset(vm);
 	case KVM_REGISTER_COALESCED_MMIO:
 	case KVM_UNREGISTER_COALESCED_MMIO: {
 		struct kvm_coalesced_mmio_zone zone;
@@ -106,6 +116,18 @@ static long vm_ioctl_memory(struct mullion_vm *vm, unsigned int cmd, void __user
 	}
 	}
 	return -ENOTTY;
+}
+
+static long set_manual_protect(struct mullion_vm *vm, u64 flags)
+{
+	/* To begin with a full log makes sense only together with the other. */
+	if (flags & ~(u64)VM_MANUAL_PROTECT || flags == KVM_DIRTY_LOG_INITIALLY_SET)
+		return -EINVAL;
+	mutex_lock(&vm->slots_lock);
+	vm->manual_protect = flags & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
+	WRITE_ONCE(vm->log_starts_full, flags & KVM_DIRTY_LOG_INITIALLY_SET);
+	mutex_unlock(&vm->slots_lock);
+	return 0;
 }
 
 static long vm_enable_cap(struct mullion_vm *vm, const struct kvm_enable_cap *cap)
@@ -128,6 +150,13 @@ static long vm_enable_cap(struct mullion_vm *vm, const struct kvm_enable_cap *ca
 		if (cap->args[0] & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 			vm->irqchip.no_broadcast = true;
 		ret = 0;
+		break;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		ret = set_manual_protect(vm, cap->args[0]);
+		break;
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		ret = dirty_ring_enable(vm, cap->args[0]);
 		break;
 	case KVM_CAP_DISABLE_QUIRKS2:
 		if (cap->args[0] & ~(u64)VM_QUIRKS)
@@ -214,6 +243,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -EFAULT;
 		return vm_enable_cap(vm, &cap);
 	}
+	case KVM_GET_STATS_FD:
+		return vm_stats_fd(vm);
 	case KVM_SET_BOOT_CPU_ID:
 		return set_boot_id(vm, arg);
 	case KVM_X86_SET_MSR_FILTER:

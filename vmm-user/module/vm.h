@@ -23,6 +23,7 @@ struct msr_filter;
 #define VM_QUIRKS                                                                                  \
 	(KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | KVM_X86_QUIRK_FIX_HYPERCALL_INSN |                   \
 	 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+#define VM_MANUAL_PROTECT (KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET)
 #define VM_USER_MSR                                                                                \
 	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER)
 
@@ -52,6 +53,9 @@ struct mullion_vm {
 	struct mullion_vcpu *vcpus[MULLION_MAX_VCPUS]; /* only ever added to */
 
 	struct mutex slots_lock; /* changes of `slots` and dirty logs */
+	bool manual_protect;  /* pages are logged anew when user space says so; under slots_lock */
+	u32 dirty_ring_bytes; /* each vCPU's; 0: slots have bitmaps. Set once, under lock */
+	bool log_starts_full; /* every page counts as written when logging begins; likewise */
 	struct srcu_struct slots_srcu;
 	struct slot_table __rcu *slots;
 
