@@ -9,7 +9,7 @@
 #include <asm/processor-flags.h>
 
 #include "msr.h"
-#include "msr_filter.h"
+#include "msr_user.h"
 #include "vcpu.h"
 #include "vm.h"
 

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* KVM_X86_SET_MSR_FILTER: which MSRs a guest may access, as user space decided. */
+/* Which MSRs a guest may access, as user space decided. Pure C: the same file builds into
+ * mullion.ko and into the tests on the host. */
 #ifndef MULLION_MSR_FILTER_H
 #define MULLION_MSR_FILTER_H
 
 #include <linux/kvm.h>
+#ifdef __KERNEL__
 #include <linux/types.h>
-
-struct mullion_vm;
-struct mullion_vcpu;
+#else
+#include <stdbool.h>
+#include <stdint.h>
+#endif
 
 struct msr_range {
-	u32 base, count;
-	bool read, write; /* which accesses it decides */
-	u64 *allowed;     /* a bit each */
+	uint32_t base, count;
+	bool read, write;  /* which accesses it decides */
+	uint64_t *allowed; /* a bit each */
 };
 
 /* Immutable once a VM has it. */
@@ -23,17 +26,6 @@ struct msr_filter {
 };
 
 /* Whether `filter`, which may be NULL, lets an access through. The x2APIC's MSRs always pass. */
-bool msr_filter_allows(const struct msr_filter *filter, u32 index, bool write);
-
-/* The ioctl. -> 0, -EINVAL, -EFAULT, -ENOMEM. */
-long msr_filter_set(struct mullion_vm *vm, const struct kvm_msr_filter __user *arg);
-void msr_filter_free(struct msr_filter *filter);
-
-/* The same of the VM's filter, whatever else changes it. */
-bool vm_allows_msr(struct mullion_vm *vm, u32 index, bool write);
-
-/* Takes the access that root mode has stopped at to user space, if that asked for `reason`
- * (KVM_MSR_EXIT_REASON_*), else raises #GP. -> as handle_exit() in run.c. */
-int msr_refuse(struct mullion_vcpu *v, u32 reason);
+bool msr_filter_allows(const struct msr_filter *filter, uint32_t index, bool write);
 
 #endif

@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "devices.h"
 #include "memory.h"
-#include "msr_filter.h"
+#include "msr_user.h"
 #include "stats.h"
 #include "vcpu.h"
 #include "vm.h"
