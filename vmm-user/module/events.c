@@ -2,10 +2,13 @@
 /* Interrupts, NMIs and exceptions as user space gives and saves them. */
 #include <linux/errno.h>
 #include <linux/string.h>
+#include <uapi/asm/debugreg.h>
 
 #include "apic.h"
 #include "vcpu.h"
 #include "vm.h"
+
+#define DR_BD (1u << 13)
 
 static bool injecting(const struct mullion_vcpu *v, enum mullion_event_type type)
 {
@@ -30,6 +33,13 @@ int vcpu_nmi(struct mullion_vcpu *v)
 	if (v->nmi_pending < NMIS_MAX)
 		v->nmi_pending++;
 	return 0;
+}
+
+/* The parts of the structure that user space has asked for. */
+static u32 extensions(const struct mullion_vm *vm)
+{
+	return (READ_ONCE(vm->exception_payload) ? KVM_VCPUEVENT_VALID_PAYLOAD : 0) |
+	       (READ_ONCE(vm->triple_fault_event) ? KVM_VCPUEVENT_VALID_TRIPLE_FAULT : 0);
 }
 
 int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events)
@@ -60,19 +70,55 @@ int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events)
 	events->nmi.injected = injecting(v, MULLION_EVENT_NMI);
 	events->nmi.pending = v->nmi_pending;
 	events->nmi.masked = !!(v->run->interruptibility & MULLION_BLOCK_NMI);
-	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
+			extensions(v->vm);
+	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		events->triple_fault.pending = v->shutdown_due;
 	return 0;
 }
 
-static int events_check(const struct kvm_vcpu_events *events)
+/* An exception that is yet to be raised, in place of one whose delivery is to go on. */
+static bool is_pending(const struct kvm_vcpu_events *events)
 {
-	if (events->flags & ~(KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
-			      KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM))
+	return events->flags & KVM_VCPUEVENT_VALID_PAYLOAD && events->exception.pending;
+}
+
+/* What comes with an exception reaches its register when it is raised. */
+static int take_payload(struct mullion_vcpu *v, const struct kvm_vcpu_events *events)
+{
+	u64 *dr6, payload = events->exception_payload;
+	int ret = 0;
+
+	if (!is_pending(events) || !events->exception_has_payload)
+		return 0;
+	switch (events->exception.nr) {
+	case DB_VECTOR:
+		ret = vcpu_change(v, MULLION_GROUP_DR);
+		if (ret)
+			break;
+		dr6 = &guest_debug_registers(v)[6];
+		*dr6 = (*dr6 & ~(u64)DR_TRAP_BITS) | (payload & (DR_TRAP_BITS | DR_STEP | DR_BD));
+		break;
+	case PF_VECTOR:
+		ret = vcpu_change(v, MULLION_GROUP_CR);
+		if (!ret)
+			v->run->cr2 = payload;
+		break;
+	}
+	return ret;
+}
+
+static int events_check(const struct mullion_vcpu *v, const struct kvm_vcpu_events *events)
+{
+	if (events->flags & ~(extensions(v->vm) | KVM_VCPUEVENT_VALID_NMI_PENDING |
+			      KVM_VCPUEVENT_VALID_SIPI_VECTOR | KVM_VCPUEVENT_VALID_SHADOW |
+			      KVM_VCPUEVENT_VALID_SMM))
 		return -EINVAL;
 	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
 	    (events->smi.smm || events->smi.pending || events->smi.smm_inside_nmi))
 		return -EINVAL;
-	if (events->exception.injected && (events->exception.nr > 31 || events->exception.nr == 2))
+	if ((events->exception.injected || is_pending(events)) &&
+	    (events->exception.nr > 31 || events->exception.nr == 2))
 		return -EINVAL;
 	return 0;
 }
@@ -81,16 +127,18 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 {
 	struct mullion_event inject = {};
 	u32 blocked = 0;
-	int ret = events_check(events);
+	int ret = events_check(v, events);
 
 	if (!ret)
 		ret = vcpu_change(v, MULLION_GROUP_RIP);
+	if (!ret)
+		ret = take_payload(v, events);
 	if (ret)
 		return ret;
 
 	if (!v->apic)
 		v->irq_pending = false;
-	if (events->exception.injected) {
+	if (events->exception.injected || is_pending(events)) {
 		inject = (struct mullion_event){
 			.valid = 1,
 			.type = MULLION_EVENT_EXCEPTION,
@@ -111,6 +159,8 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 		};
 	}
 	v->run->inject = inject;
+	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		v->shutdown_due = events->triple_fault.pending;
 	if (events->interrupt.injected && !events->interrupt.soft)
 		vcpu_queue_irq(v, events->interrupt.nr);
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {

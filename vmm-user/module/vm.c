@@ -158,6 +158,14 @@ static long vm_enable_cap(struct mullion_vm *vm, const struct kvm_enable_cap *ca
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
 		ret = dirty_ring_enable(vm, cap->args[0]);
 		break;
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+		WRITE_ONCE(vm->exception_payload, cap->args[0]);
+		ret = 0;
+		break;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		WRITE_ONCE(vm->triple_fault_event, cap->args[0]);
+		ret = 0;
+		break;
 	case KVM_CAP_DISABLE_QUIRKS2:
 		if (cap->args[0] & ~(u64)VM_QUIRKS)
 			break;

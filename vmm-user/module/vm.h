@@ -66,9 +66,10 @@ struct mullion_vm {
 	unsigned int invalidating;            /* ranges under way */
 	u64 invalidate_start, invalidate_end; /* hva, covering them all */
 
-	bool hide_platform_info; /* from guests: MSR_PLATFORM_INFO */
-	u64 quirks_off;          /* KVM_X86_QUIRK_* */
-	u32 user_msr;            /* KVM_MSR_EXIT_REASON_*: accesses that user space answers */
+	bool hide_platform_info;                    /* from guests: MSR_PLATFORM_INFO */
+	u64 quirks_off;                             /* KVM_X86_QUIRK_* */
+	bool exception_payload, triple_fault_event; /* parts of struct kvm_vcpu_events */
+	u32 user_msr; /* KVM_MSR_EXIT_REASON_*: accesses that user space answers */
 	struct msr_filter __rcu *msr_filter; /* writers: under lock */
 	u32 boot_id;                         /* of the vCPU that starts; under lock */
 	u32 id_limit;                        /* vCPU identifiers are below; under lock */
