@@ -39,7 +39,7 @@ int exit_task_switch(struct mullion_vcpu *v)
 	emulate_store(&v->emulate, run);
 	if (task.switched) {
 		run->inject.valid = 0; /* it has been delivered */
-		run->dr[7] &= ~(u64)DR7_LOCAL;
+		guest_debug_registers(v)[7] &= ~(u64)DR7_LOCAL;
 		run->dirty |= MULLION_GROUP_DR;
 	}
 	if (result == EMULATE_UNHANDLED)
@@ -52,8 +52,10 @@ int exit_task_switch(struct mullion_vcpu *v)
 		vcpu_raise(v, v->emulate.fault.vector, v->emulate.fault.has_error,
 			   v->emulate.fault.error);
 	if (task.trap) {
-		run->dr[6] |= DR6_BT;
+		guest_debug_registers(v)[6] |= DR6_BT;
 		vcpu_raise(v, X86_TRAP_DB, false, 0);
 	}
-	return EXIT_CONTINUE;
+	if (result == EMULATE_DONE && guest_debug_steps(v))
+		ret = vcpu_raise_step(v);
+	return ret ? ret : EXIT_CONTINUE;
 }
