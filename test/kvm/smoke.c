@@ -311,7 +311,7 @@ static int difference(const void *a, const void *b, size_t size)
 }
 
 /* Whatever is offered can be read, and written back, and reads the same again. */
-static void test_state(void)
+static void check_state(bool with_cr2)
 {
 	struct machine m = MACHINE(halt);
 	struct kvm_msr_list *list = calloc(1, sizeof(*list) + 1000 * 4);
@@ -358,6 +358,8 @@ static void test_state(void)
 		sregs_again.cs.type = 0xb;
 	CHECK(!memcmp(&regs, &regs_again, sizeof(regs)), "rip %llx r15 %llx rflags %llx",
 	      regs_again.rip, regs_again.r15, regs_again.rflags);
+	if (!with_cr2)
+		sregs_again.cr2 = sregs.cr2;
 	i = difference(&sregs, &sregs_again, sizeof(sregs));
 	CHECK(i == sizeof(sregs), "byte %u is %x, was %x", i, ((uint8_t *)&sregs_again)[i],
 	      ((uint8_t *)&sregs)[i]);
@@ -366,6 +368,17 @@ static void test_state(void)
 	free(list);
 	free(msrs);
 	machine_end(&m);
+}
+
+static void test_state(void)
+{
+	check_state(true);
+}
+
+/* For Bochs's AMD-V, whose VMRUN does not load CR2 while its exits store it. */
+static void test_state_without_cr2(void)
+{
+	check_state(false);
 }
 
 GUEST(crash, "lidt 0x6000\n int $3");
@@ -397,6 +410,7 @@ static const struct test tests[] = {
 	{ "signals", test_signals },
 	{ "dirty-log", test_dirty_log },
 	{ "state", test_state },
+	{ "state-without-cr2", test_state_without_cr2 },
 	{ "in-kernel-writes", test_in_kernel_writes },
 	{ "shutdown", test_shutdown },
 	{ "many", test_many },
