@@ -7,6 +7,7 @@
 #include "hv/cpu.h"
 #include "hv/log.h"
 #include "hv/phys.h"
+#include "hv/print.h"
 #include "hv/root_memory.h"
 #include "hv/smp.h"
 #include "hv/system.h"
@@ -76,12 +77,18 @@ static const char *choose_vendor(void)
 	return vendor->probe();
 }
 
-/* Linux gets the machine as the boot loader left it. */
+/* Linux gets the machine as the boot loader left it, and at the end of its command line why. */
 static _Noreturn void boot_without_us(const char *missing)
 {
+	static char cmdline[LINUX_CMDLINE_SIZE];
 	struct linux_entry entry;
 
 	pr_err("Mullion cannot run here: %s. Booting Linux without it.", missing);
+	if (boot.module_count) {
+		hv_snprintf(cmdline, sizeof(cmdline), "%s mullion.missing=\"%s\"",
+			    boot.modules[0].cmdline, missing);
+		boot.modules[0].cmdline = cmdline;
+	}
 	/* The code that starts Linux is still running while Linux is put into place. */
 	memmap_add(&boot.memmap, (uint64_t)image_start, (uint64_t)(image_end - image_start),
 		   MEMMAP_ROOT);

@@ -75,7 +75,8 @@ void panic(const char *format, ...)
 	} else {
 		uint64_t start = rdtsc();
 
-		pr_err("Mullion panicked: the machine is reset in %u s", options.reboot);
+		pr_err("Mullion panicked: the machine is reset in %u s; the boot menu has Linux without "
+		       "Mullion", options.reboot);
 		while (rdtsc() - start < options.reboot * TICKS_PER_SECOND_AT_LEAST)
 			cpu_relax();
 		machine_reset();

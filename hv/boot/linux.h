@@ -10,6 +10,8 @@
 
 #include "hv/boot/multiboot.h"
 
+#define LINUX_CMDLINE_SIZE 2048 /* what Linux on x86 takes at most, the end included */
+
 struct linux_entry {
 	uint32_t entry_pa;
 	uint32_t boot_params_pa;
