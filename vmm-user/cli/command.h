@@ -23,6 +23,9 @@ extern const struct command info_command;
 extern const struct command dmesg_command;
 extern const struct command stat_command;
 extern const struct command symbolize_command;
+extern const struct command running_command;
+extern const struct command doctor_command;
+extern const struct command report_command;
 
 /* The help text, on standard output. -> STATUS_OK. */
 enum exit_status command_help(const struct command *command);

@@ -13,6 +13,9 @@ static const struct command *const commands[] = {
 	&dmesg_command,
 	&stat_command,
 	&symbolize_command,
+	&doctor_command,
+	&report_command,
+	&running_command,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
