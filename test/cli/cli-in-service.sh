@@ -56,7 +56,7 @@ echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
 says 1 'run this as root' su nobody -c 'mullion info'
 rmmod mullion || fail "the module cannot be unloaded"
 says 1 'module is not loaded' mullion stat
-insmod /lib/mullion/mullion.ko || fail "the module cannot be loaded again"
+modprobe mullion || fail "the module cannot be loaded again"
 
 guest
 one=$!

@@ -20,7 +20,7 @@ refuses() {
 	echo "refusals: as it must be: $(dmesg | grep -F "$3" | tail -n 1)"
 }
 
-module=/lib/mullion/mullion.ko
+module=/lib/modules/$(uname -r)/updates/dkms/mullion.ko
 case $1 in
 kvm)
 	[ -c /dev/kvm ] || fail "Debian's KVM does not serve /dev/kvm"
@@ -32,7 +32,6 @@ mullion)
 	[ ! -e /dev/kvm ] || fail "/dev/kvm is still there without the module"
 
 	# Debian's KVM, which a distribution loads where it sees the processor's flag.
-	rm /etc/modprobe.d/mullion.conf
 	modprobe kvm || fail "Debian's kvm.ko cannot be loaded"
 	refuses "$(find /lib/modules -name kvm-amd.ko)" 'not supported' 'disabled by bios'
 	[ ! -e /dev/kvm ] || fail "Debian's KVM has taken /dev/kvm"
