@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # The machine with VT-x: Bochs, an emulator of the processor, from Debian's packages. It
-# runs 10 to 60 million instructions a second and boots from a CD. Needs common.sh.
+# runs 10 to 60 million instructions a second and boots from a CD or a disk. Needs common.sh.
 
 # bochs_prepare : what Bochs needs; vgabios because its package only recommends it.
 bochs_prepare() { need_packages bochs bochs-term bochsbios vgabios util-linux; }
@@ -12,13 +12,15 @@ bochs_megabytes() {
 	if [[ $1 = *G ]]; then echo $((${1%G} * 1024)); else echo "${1%M}"; fi
 }
 
-# bochs_configure DIR MODEL SMP MEGABYTES ISO [TERMINAL] : DIR/bochsrc. MODEL:
+# bochs_configure DIR MODEL SMP MEGABYTES MEDIUM [TERMINAL] : DIR/bochsrc. MODEL:
 # corei7_haswell_4770 has VT-x without APICv, corei7_skylake_x with it, zambezi has AMD-V.
-# ISO: image/iso's, with the GRUB command "set gfxpayload=text", for this display library has
-# text mode only. The first serial port is TERMINAL's, or goes to DIR/console; the second goes
+# MEDIUM: a CD (.iso) or else a raw disk, to be written to, whose GRUB keeps to text
+# (gfxpayload), for this display library has nothing else. The first serial port is TERMINAL's, or goes to DIR/console; the second goes
 # to DIR/answer, what was drawn on the screen to DIR/screen.
 bochs_configure() {
-	local dir=$1 model=$2 smp=$3 memory=$4 iso=$5 terminal=${6:-} console="mode=file, dev=$1/console"
+	local dir=$1 model=$2 smp=$3 memory=$4 terminal=${6:-} console="mode=file, dev=$1/console"
+	local boot=disk medium="type=disk, mode=flat, path=$5"
+	[[ $5 != *.iso ]] || boot=cdrom medium="type=cdrom, path=$5, status=inserted"
 	[ -z "$terminal" ] || console="mode=term, dev=$terminal"
 	mkdir -p "$dir"
 	: >"$dir/console"
@@ -33,8 +35,8 @@ vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 cpu: model=$model, count=$smp, ips=100000000, reset_on_triple_fault=0
 clock: sync=none, time0=local
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
-ata0-master: type=cdrom, path=$iso, status=inserted
-boot: cdrom
+ata0-master: $medium
+boot: $boot
 com1: enabled=1, $console
 com2: enabled=1, mode=file, dev=$dir/answer
 log: $dir/log

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Bootable disk images out of directories, without loop devices. Needs common.sh.
+# Bootable disk images out of directories, without loop devices; and commands in them. Needs
+# common.sh.
 
 # le32 VALUE, le64 VALUE : the value's bytes, least significant first.
 le32() {
@@ -29,15 +30,16 @@ grub_bios_install() {
 	rm -f "$core"
 }
 
-# disk_from_root ROOT IMAGE LABEL : a raw GPT disk with GRUB for BIOS and for UEFI and
-# an ext4 file system LABEL that holds ROOT, whose /boot/grub/grub.cfg GRUB reads.
+# disk_from_root ROOT IMAGE LABEL [SPARE] : a raw GPT disk with GRUB for BIOS and for UEFI
+# and an ext4 file system LABEL that holds ROOT, whose /boot/grub/grub.cfg GRUB reads. It has
+# room for another quarter, and for SPARE MiB.
 disk_from_root() {
 	local root=$1 image=$2 label=$3 scratch size
 	# In MiB: the BIOS boot partition, the EFI system partition, then the root.
 	local bios=1 esp=2 fs=10
 
 	scratch=$(mktemp -d)
-	size=$(($(du -sm "$root" | cut -f1) * 5 / 4 + 128))
+	size=$(($(du -sm "$root" | cut -f1) * 5 / 4 + ${4:-128}))
 	cat >"$scratch/grub.cfg" <<-END
 		search --no-floppy --set=root --label $label
 		set prefix=(\$root)/boot/grub
@@ -65,3 +67,48 @@ disk_from_root() {
 		ext2 search search_label normal linux serial terminal echo boot
 	rm -rf "$scratch"
 }
+
+# in_disk IMAGE DIR COMMAND : runs COMMAND by a shell in the Debian on disk_from_root's IMAGE,
+# with its root file system mounted and DIR as /mnt. There the disk is called /dev/vda, as in
+# the machine; what the machine is busy with otherwise is not to be seen. Needs root.
+in_disk() {
+	local loop status=0
+	need_packages fdisk mount
+	loop=$(as_root losetup --find --show --partscan "$1")
+	# Not every kernel finds the partitions by itself.
+	[ -e "${loop}p3" ] || as_root partx --add "$loop"
+	as_root unshare --mount bash -euc "$IN_DISK" "$loop" "$2" "$3" || status=$?
+	as_root losetup --detach "$loop"
+	return $status
+}
+
+# With /dev made anew before the mount, GRUB and the initramfs know the disk by its name there.
+# shellcheck disable=SC2016
+IN_DISK='
+root=$(mktemp -d)
+trap "umount --recursive --lazy $root; rmdir $root" EXIT
+device() { mknod -m 666 "/dev/$1" "$2" "$3" "$4"; }
+disk=$(stat -c "b 0x%t 0x%T" "$0") part=$(stat -c "b 0x%t 0x%T" "${0}p3")
+uuid=$(blkid -s UUID -o value "${0}p3")
+mount -t tmpfs dev /dev
+mkdir -p /dev/disk/by-uuid /dev/pts
+device vda $disk
+device vda3 $part
+device null c 1 3
+device zero c 1 5
+device random c 1 8
+device urandom c 1 9
+ln -s /proc/self/fd /dev/fd
+ln -s ../../vda3 "/dev/disk/by-uuid/$uuid"
+mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts
+ln -s pts/ptmx /dev/ptmx
+mount /dev/vda3 "$root"
+mount --bind /dev "$root/dev"
+mount --bind /dev/pts "$root/dev/pts"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+mount -t tmpfs tmp "$root/tmp"
+mount --bind "$1" "$root/mnt"
+chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+	DEBIAN_FRONTEND=noninteractive sh -euc "$2"
+'

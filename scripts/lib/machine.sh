@@ -75,6 +75,14 @@ machine_share() {
 		-device "vhost-user-fs-pci,chardev=share,tag=share")
 }
 
+# machine_uefi SCRATCH : OVMF for firmware, with variables of its own.
+machine_uefi() {
+	cp /usr/share/OVMF/OVMF_VARS_4M.fd "$1/vars.fd"
+	MACHINE_ARGS+=(
+		-drive "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"
+		-drive "if=pflash,format=raw,file=$1/vars.fd")
+}
+
 # machine_boot MODE KERNEL HV_ARGS LINUX LINUX_ARGS INITRAMFS SCRATCH : how the machine
 # starts. MODE: native (LINUX itself), multiboot (KERNEL by QEMU's own loader), grub or
 # uefi (KERNEL from a CD, by GRUB under SeaBIOS or OVMF).
@@ -93,12 +101,7 @@ machine_boot() {
 		"$TOP/scripts/image/iso" "$scratch/boot.iso" "$kernel" "$hv_args" \
 			"$linux" "$linux_args" "$initramfs"
 		MACHINE_ARGS+=(-cdrom "$scratch/boot.iso")
-		if [ "$mode" = uefi ]; then
-			cp /usr/share/OVMF/OVMF_VARS_4M.fd "$scratch/vars.fd"
-			MACHINE_ARGS+=(
-				-drive "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"
-				-drive "if=pflash,format=raw,file=$scratch/vars.fd")
-		fi
+		[ "$mode" = grub ] || machine_uefi "$scratch"
 		;;
 	*) die "--boot $mode: multiboot, grub or uefi" ;;
 	esac

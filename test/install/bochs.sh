@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The disk of machine.sh, with the packages, boots into Mullion on VT-x, as Bochs has it.
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/../../scripts/lib/common.sh"
+# shellcheck source=scripts/lib/bochs.sh
+. "$TOP/scripts/lib/bochs.sh"
+# shellcheck source=test/install/disk.sh
+. "$TOP/test/install/disk.sh"
+
+bochs_prepare
+make_disk install-bochs
+install_packages
+step "somebody changes Linux's command line"
+# A word for this machine: see scripts/run.
+in_machine 'sed -i "s/highres=off/highres=off tsc_early_khz=100000/" /etc/default/grub
+	update-grub'
+at_boot mullion
+step "the machine boots"
+bochs_configure "$OUT" corei7_haswell_4770 1 1024 "$DISK"
+bochs_run "$OUT" 1200 || { bochs_explain "$OUT"; fail "the machine did not power off"; }
+grep -q "^mullion: VT-x" "$OUT/console" || fail "Mullion did not start"
+answered "$OUT/answer"
+rm -rf "$DISK" "$SHARE"
+step "passed"

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# in-machine.sh JOB... : what the machine does when it has booted, as its root.
+
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+# says STATUS TEXT COMMAND... : the command's status, and something in what it prints.
+says() {
+	status=$1 text=$2
+	shift 2
+	output=$("$@" 2>&1)
+	result=$?
+	echo "$output"
+	[ $result = "$status" ] || fail "'$*' ended with $result instead of $status"
+	case $output in
+	*"$text"*) ;;
+	*) fail "'$*' does not say '$text'" ;;
+	esac
+}
+
+loaded() { grep -q "^$1 " /proc/modules; }
+
+# Linux without Mullion, whether the packages are there or not.
+plain() {
+	sed 's/ .*//; s/^/module /' /proc/modules | sort
+	echo "cmdline $(cat /proc/cmdline)"
+	! loaded mullion || fail "mullion.ko is loaded"
+}
+
+# A machine that Mullion has left to Linux.
+unsuitable() {
+	loaded kvm_amd || fail "Linux's own KVM is not loaded"
+	says 1 "PROBLEM  the processor's AMD-V has no nested paging" mullion doctor
+	says 1 "went away again: the processor's AMD-V has no nested paging" mullion doctor
+	says 1 "does not run on Mullion" mullion info
+	says 1 "No such device" modprobe mullion
+	dmesg | grep -F "mullion: this Linux does not run on the Mullion hypervisor" ||
+		fail "the module does not say why it refuses"
+}
+
+mullion_runs() {
+	uname -a
+	says 0 "Guests:       0" mullion info
+	says 0 "Mullion runs." mullion doctor
+	modprobe kvm_amd
+	modprobe kvm_intel
+	if loaded kvm || loaded kvm_amd || loaded kvm_intel; then fail "Linux's own KVM is loaded"; fi
+	grep -q ' ro console=ttyS0 .* quiet$' /proc/cmdline ||
+		fail "the command line is not what it was: $(cat /proc/cmdline)"
+}
+
+# By stock QEMU, with its defaults.
+guest() {
+	timeout 200 qemu-system-x86_64 -accel kvm -m 256 -display none -no-reboot -nic none \
+		-kernel /root/cloud.vmlinuz -append "console=ttyS0 panic=-1 quiet" \
+		-initrd /root/tiny-amd64.initramfs -serial file:/root/guest.console \
+		-monitor none </dev/null || fail "QEMU's status is $?"
+	says 0 GUEST-USERLAND cat /root/guest.console
+}
+
+report() {
+	says 0 "holds the report" mullion report --output /root/report
+	for text in "Hypervisor:   Mullion" "loaded by GRUB" "ii  mullion-dkms" "multiboot2	/boot/mullion"; do
+		grep -qF "$text" /root/report || fail "'$text' is not in the report"
+	done
+}
+
+# What is loaded on behalf of devices.
+udevadm settle
+echo "JOB $*"
+for job; do
+	case $job in
+	plain) plain ;;
+	unsuitable) unsuitable ;;
+	mullion) mullion_runs ;;
+	guest) guest ;;
+	report) report ;;
+	*) fail "no job '$job'" ;;
+	esac
+done
