@@ -51,19 +51,7 @@ static uint32_t xsave_size(const struct vcpu *v)
 	return size;
 }
 
-static struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
-{
-	const struct mullion_cpuid *row = find(v, leaf, subleaf);
-	struct cpuid_regs r = { 0, 0, 0, 0 };
-
-	if (row)
-		r = (struct cpuid_regs){ row->eax, row->ebx, row->ecx, row->edx };
-	if (leaf == LEAF_XSAVE && subleaf == 0 && row)
-		r.ebx = xsave_size(v);
-	return r;
-}
-
-static struct cpuid_regs service_cpuid(uint32_t leaf, uint32_t subleaf)
+static COLD struct cpuid_regs service_cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	struct cpuid_regs r = cpuid(leaf, subleaf);
 
@@ -92,21 +80,32 @@ static void mirror(uint32_t *target, uint64_t bit, bool set)
 	*target = (uint32_t)(set ? *target | bit : *target & ~bit);
 }
 
+/* Leaves of which not all stands in the table. */
+static COLD void complete(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *r)
+{
+	struct mullion_run state;
+
+	if (leaf == LEAF_XSAVE && subleaf == 0)
+		r->ebx = xsave_size(v);
+	vendor->get_state(v, MULLION_GROUP_CR, &state);
+	if (leaf == LEAF_FEATURES)
+		mirror(&r->ecx, FEATURES_ECX_OSXSAVE, state.cr4 & CR4_OSXSAVE);
+	else if (leaf == LEAF_EXTENDED_FEATURES && subleaf == 0)
+		mirror(&r->ecx, EXTENDED_ECX_OSPKE, state.cr4 & CR4_PKE);
+}
+
 void cpuid_exit(struct vcpu *v, const struct vm_exit *x)
 {
-	uint32_t leaf = (uint32_t)v->gpr[MULLION_RAX];
-	struct mullion_run state;
-	struct cpuid_regs r;
+	uint32_t leaf = (uint32_t)v->gpr[MULLION_RAX], subleaf = (uint32_t)v->gpr[MULLION_RCX];
+	const struct mullion_cpuid *row = v->is_service ? NULL : find(v, leaf, subleaf);
+	struct cpuid_regs r = { 0, 0, 0, 0 };
 
-	r = v->is_service ? service_cpuid(leaf, (uint32_t)v->gpr[MULLION_RCX]) :
-			    guest_cpuid(v, leaf, (uint32_t)v->gpr[MULLION_RCX]);
-	if (leaf == LEAF_FEATURES || leaf == LEAF_EXTENDED_FEATURES) {
-		vendor->get_state(v, MULLION_GROUP_CR, &state);
-		if (leaf == LEAF_FEATURES)
-			mirror(&r.ecx, FEATURES_ECX_OSXSAVE, state.cr4 & CR4_OSXSAVE);
-		else if ((uint32_t)v->gpr[MULLION_RCX] == 0)
-			mirror(&r.ecx, EXTENDED_ECX_OSPKE, state.cr4 & CR4_PKE);
-	}
+	if (row)
+		r = (struct cpuid_regs){ row->eax, row->ebx, row->ecx, row->edx };
+	else if (v->is_service)
+		r = service_cpuid(leaf, subleaf);
+	if (leaf == LEAF_FEATURES || leaf == LEAF_EXTENDED_FEATURES || (leaf == LEAF_XSAVE && row))
+		complete(v, leaf, subleaf, &r);
 	v->gpr[MULLION_RAX] = r.eax;
 	v->gpr[MULLION_RBX] = r.ebx;
 	v->gpr[MULLION_RCX] = r.ecx;

@@ -2,6 +2,7 @@
 /* Exit policy; contracts in exit.h. */
 #include "hv/exit.h"
 
+#include "hv/apic.h"
 #include "hv/cpu.h"
 #include "hv/fpu.h"
 #include "hv/hypercall.h"
@@ -14,35 +15,6 @@
 #include "hv/vendor.h"
 #include "hv/vm.h"
 #include "hv/x86.h"
-
-static const uint8_t stat_of[] = {
-	[EXIT_INTERRUPT] = MULLION_STAT_INTERRUPT,
-	[EXIT_NMI] = MULLION_STAT_NMI,
-	[EXIT_EXCEPTION] = MULLION_STAT_EXCEPTION,
-	[EXIT_CPUID] = MULLION_STAT_CPUID,
-	[EXIT_RDMSR] = MULLION_STAT_MSR_READ,
-	[EXIT_WRMSR] = MULLION_STAT_MSR_WRITE,
-	[EXIT_IO] = MULLION_STAT_IO,
-	[EXIT_HLT] = MULLION_STAT_HLT,
-	[EXIT_HYPERCALL] = MULLION_STAT_HYPERCALL,
-	[EXIT_NESTED_FAULT] = MULLION_STAT_MEMORY,
-	[EXIT_CR_WRITE] = MULLION_STAT_CR,
-	[EXIT_DR_ACCESS] = MULLION_STAT_DR,
-	[EXIT_XSETBV] = MULLION_STAT_XSETBV,
-	[EXIT_INVD] = MULLION_STAT_OTHER,
-	[EXIT_WBINVD] = MULLION_STAT_OTHER,
-	[EXIT_FORBIDDEN] = MULLION_STAT_OTHER,
-	[EXIT_PRIVILEGED] = MULLION_STAT_OTHER,
-	[EXIT_TASK_SWITCH] = MULLION_STAT_OTHER,
-	[EXIT_IRQ_WINDOW] = MULLION_STAT_IRQ_WINDOW,
-	[EXIT_NMI_WINDOW] = MULLION_STAT_NMI_WINDOW,
-	[EXIT_SHUTDOWN] = MULLION_STAT_SHUTDOWN,
-	[EXIT_INIT] = MULLION_STAT_INIT_SIPI,
-	[EXIT_REFUSED] = MULLION_STAT_OTHER,
-	[EXIT_RETRY] = MULLION_STAT_OTHER,
-	[EXIT_UNKNOWN] = MULLION_STAT_OTHER,
-};
-_Static_assert(ARRAY_SIZE(stat_of) == EXIT_UNKNOWN + 1, "every kind of exit is counted");
 
 /*
  * Exits that root mode answers before the guest's turn ends all the same. Exceptions that
@@ -73,7 +45,7 @@ void exit_leave(struct vcpu *v, const struct vm_exit *x, enum mullion_exit_reaso
 	e->reason = reason;
 	e->insn_len = x->insn_len;
 	e->insn_count = x->insn_count;
-	memcpy(e->insn, x->insn, sizeof(x->insn));
+	memcpy(e->insn, x->insn, min(x->insn_count, sizeof(x->insn)));
 	v->stat.last_exit_code = x->code;
 	v->stat.last_rip = x->rip;
 	vcpu_leave(v, groups);
@@ -81,25 +53,6 @@ void exit_leave(struct vcpu *v, const struct vm_exit *x, enum mullion_exit_reaso
 
 #define GROUPS_EMULATION                                                                           \
 	(MULLION_GROUP_GPR | MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR)
-
-static void guest_io(struct vcpu *v, const struct vm_exit *x)
-{
-	struct mullion_exit *e = &v->run->exit;
-
-	e->io.port = x->io.port;
-	e->io.size = x->io.size;
-	e->io.flags = x->io.flags;
-	e->io.next_rip = x->io.next_rip;
-	exit_leave(v, x, MULLION_EXIT_IO,
-		   x->io.flags & MULLION_IO_STRING ? GROUPS_EMULATION : MULLION_GROUP_GPR);
-}
-
-static void guest_memory_fault(struct vcpu *v, const struct vm_exit *x)
-{
-	v->run->exit.memory.gpa = x->memory.gpa;
-	v->run->exit.memory.access = x->memory.access;
-	exit_leave(v, x, MULLION_EXIT_MEMORY, GROUPS_EMULATION);
-}
 
 static void guest_exception(struct vcpu *v, const struct vm_exit *x)
 {
@@ -151,7 +104,8 @@ static void guest_cr_write(struct vcpu *v, const struct vm_exit *x)
 	state.cr8 = value;
 	vendor->set_state(v, MULLION_GROUP_CR8, &state);
 	vcpu_skip(v, x->insn_len);
-	if (v->request & MULLION_REQUEST_CR8_EXIT && value < old)
+	v->apic_changed = true;
+	if (v->asked & MULLION_REQUEST_CR8_EXIT && value < old)
 		exit_leave(v, x, MULLION_EXIT_CR8, 0);
 }
 
@@ -197,7 +151,9 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 		exit_leave(v, x, MULLION_EXIT_UNDEFINED, GROUPS_EMULATION);
 		break;
 	case EXIT_IO:
-		guest_io(v, x);
+		v->run->exit.io = x->io;
+		exit_leave(v, x, MULLION_EXIT_IO,
+			   x->io.flags & MULLION_IO_STRING ? GROUPS_EMULATION : MULLION_GROUP_GPR);
 		break;
 	case EXIT_HLT:
 		vcpu_skip(v, x->insn_len);
@@ -207,7 +163,10 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 		exit_leave(v, x, MULLION_EXIT_HYPERCALL, MULLION_GROUP_GPR | MULLION_GROUP_SEG);
 		break;
 	case EXIT_NESTED_FAULT:
-		guest_memory_fault(v, x);
+		if (apic_fault(v, x))
+			break;
+		v->run->exit.memory = x->memory;
+		exit_leave(v, x, MULLION_EXIT_MEMORY, GROUPS_EMULATION);
 		break;
 	case EXIT_CR_WRITE:
 		guest_cr_write(v, x);
@@ -229,7 +188,9 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 		exit_leave(v, x, MULLION_EXIT_TASK_SWITCH, GROUPS_EMULATION | MULLION_GROUP_DR);
 		break;
 	case EXIT_IRQ_WINDOW:
-		exit_leave(v, x, MULLION_EXIT_IRQ_WINDOW, 0);
+		v->apic_changed = true;
+		if (v->asked & MULLION_REQUEST_IRQ_WINDOW)
+			exit_leave(v, x, MULLION_EXIT_IRQ_WINDOW, 0);
 		break;
 	case EXIT_NMI_WINDOW:
 		exit_leave(v, x, MULLION_EXIT_NMI_WINDOW, 0);
@@ -314,7 +275,7 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 void exit_handle(struct vcpu *v, const struct vm_exit *x)
 {
 	v->stat.count[MULLION_STAT_EXITS]++;
-	v->stat.count[stat_of[x->kind]]++;
+	v->stat.count[x->kind]++;
 
 	/* What guests and the service domain have in common; the rest differs. */
 	switch (x->kind) {
@@ -346,4 +307,6 @@ void exit_handle(struct vcpu *v, const struct vm_exit *x)
 		guest_debug(v, x);
 	else if (!v->is_service && ++v->turn_exits == TURN_EXITS_MAX)
 		exit_leave(v, x, MULLION_EXIT_INTERRUPT, 0);
+	else if (v->apic_changed)
+		apic_evaluate(v);
 }

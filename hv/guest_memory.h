@@ -9,10 +9,29 @@
 #include "hv/types.h"
 #include "hv/x86.h"
 
+struct insn_move;
 struct vcpu;
 struct vm;
 
-#define SEGMENT_LONG BIT(9) /* of mullion_segment.attr: a 64-bit code segment */
+#define GUEST_CODE_PAGES 8
+#define GUEST_CODE_LEVELS 4
+
+/*
+ * A page that a vCPU's code was last read from, and the page-table entries that led there, by
+ * level from 0; those that a large page makes superfluous point to their own value. The frames
+ * are the VM's while `generation` is its vCPU's tlb_generation. The code is there still while,
+ * moreover, the vCPU is in long mode with this CR3 and the entries have these values.
+ */
+struct guest_code {
+	uint64_t page, cr3, generation; /* page: linear >> PAGE_SHIFT */
+	const uint8_t *bytes;
+	const uint64_t *entry[GUEST_CODE_LEVELS];
+	uint64_t value[GUEST_CODE_LEVELS];
+};
+
+/* Of mullion_segment.attr. */
+#define SEGMENT_LONG BIT(9) /* a 64-bit code segment */
+#define SEGMENT_32 BIT(10)  /* operands and addresses have 32 bits */
 
 /* Whether code is 64-bit, by EFER and CS (APM vol. 2 4.8.1). */
 static inline bool is_code64(uint64_t efer, const struct mullion_segment *cs)
@@ -25,8 +44,10 @@ static inline bool is_code64(uint64_t efer, const struct mullion_segment *cs)
  * cannot change hands meanwhile. */
 bool guest_translate(const struct vm *vm, gpa_t gpa, hpa_t *hpa);
 
-/* Walks the page tables that `state` (groups CR, SEG) points to. */
-bool guest_walk(const struct vm *vm, const struct mullion_run *state, uint64_t linear, gpa_t *gpa);
+/* Walks the page tables that `state` (groups CR, SEG) points to. Unless `path` is NULL, takes down
+ * there the entries that it goes by; they must be of four levels. */
+bool guest_walk(const struct vm *vm, const struct mullion_run *state, uint64_t linear, gpa_t *gpa,
+		struct guest_code *path);
 
 /* Copies up to `size` bytes from a linear address. -> bytes copied, fewer where the rest
  * cannot be read. */
@@ -37,5 +58,12 @@ size_t guest_read(const struct vm *vm, const struct mullion_run *state, uint64_t
  * RIP, SEG and CR. */
 size_t guest_fetch(const struct vm *vm, const struct mullion_run *state, uint8_t *buffer,
 		   size_t size);
+
+/* The INSN_MAX_LENGTH bytes at CS:RIP, as guest_fetch(), or from a page that v->code remembers.
+ * `state` is what vendor->get_code() says. */
+size_t guest_code(struct vcpu *v, const struct mullion_run *state, uint8_t *bytes);
+
+/* Decodes the instruction at CS:RIP. False if it is not one of those. */
+bool guest_move(struct vcpu *v, struct insn_move *move);
 
 #endif

@@ -127,7 +127,7 @@ static int64_t locked_call(uint64_t number, const uint64_t arg[5])
 	case MULLION_HC_VM_PROTECT:
 		return vm_protect(arg[0], arg[1], arg[2]);
 	case MULLION_HC_VCPU_CREATE:
-		return vcpu_create(arg[0], arg[1], arg[2]);
+		return vcpu_create(arg[0], arg[1], arg[2], arg[3]);
 	case MULLION_HC_VCPU_CPUID:
 		return vcpu_cpuid(arg[0], arg[1], arg[2], arg[3]);
 	case MULLION_HC_VCPU_STAT:

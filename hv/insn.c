@@ -52,7 +52,7 @@ struct prefixes {
 	bool operand_size, address_size;
 };
 
-static struct prefixes decode_prefixes(const uint8_t *bytes, unsigned int count, bool code64)
+static struct prefixes decode_prefixes(const uint8_t *bytes, size_t count, bool code64)
 {
 	struct prefixes p = { 0 };
 
@@ -72,7 +72,14 @@ static struct prefixes decode_prefixes(const uint8_t *bytes, unsigned int count,
 	return p;
 }
 
-uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, unsigned int count, bool code64,
+uint8_t insn_plain_length(enum exit_kind kind, uint32_t word)
+{
+	const struct opcode *opcode = &opcodes[kind];
+
+	return !opcode->modrm && (word & opcode->mask) == opcode->bytes ? opcode->length : 0;
+}
+
+uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, size_t count, bool code64,
 		    uint8_t *gpr)
 {
 	const struct opcode *opcode = &opcodes[kind];
@@ -80,12 +87,7 @@ uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, unsigned int coun
 	unsigned int at;
 	uint32_t word = 0;
 
-	if (count >= sizeof(word) && !opcode->modrm) { /* the usual: no prefixes */
-		memcpy(&word, bytes, sizeof(word));
-		if ((word & opcode->mask) == opcode->bytes)
-			return opcode->length;
-	}
-	count = min(count, (unsigned int)INSN_MAX_LENGTH);
+	count = min(count, (size_t)INSN_MAX_LENGTH);
 	prefixes = decode_prefixes(bytes, count, code64);
 	at = prefixes.length;
 	if (at + opcode->length + opcode->modrm > count)
@@ -101,7 +103,7 @@ uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, unsigned int coun
 
 /* Bytes of a memory operand's ModRM, SIB and displacement, with 32-bit or 64-bit addressing
  * (APM vol. 3 1.4). 0 if it is a register or cut short. */
-static unsigned int operand_length(const uint8_t *bytes, unsigned int count)
+static unsigned int operand_length(const uint8_t *bytes, size_t count)
 {
 	uint8_t mod = bytes[0] >> 6, rm = bytes[0] & 7;
 	unsigned int length = 1;
@@ -121,36 +123,40 @@ static unsigned int operand_length(const uint8_t *bytes, unsigned int count)
 	return length;
 }
 
-bool insn_decode_store(const uint8_t *bytes, unsigned int count, bool code64,
-		       struct insn_store *store)
+bool insn_decode_move(const uint8_t *bytes, size_t count, bool code64, struct insn_move *move)
 {
 	struct prefixes prefixes;
 	unsigned int at, operand;
 	uint8_t opcode;
 
-	count = min(count, (unsigned int)INSN_MAX_LENGTH);
+	count = min(count, (size_t)INSN_MAX_LENGTH);
 	prefixes = decode_prefixes(bytes, count, code64);
 	at = prefixes.length;
 	if (at + 2 > count || prefixes.operand_size || prefixes.address_size ||
 	    prefixes.rex & REX_W)
 		return false;
 	opcode = bytes[at++];
+	if ((opcode & 0xfd) == 0xa1) { /* MOV between EAX and an address */
+		*move = (struct insn_move){ .load = opcode == 0xa1,
+					    .length = (uint8_t)(at + (code64 ? 8 : 4)) };
+		return move->length <= count;
+	}
 	operand = operand_length(bytes + at, count - at);
 	if (operand == 0)
 		return false;
-	*store = (struct insn_store){
+	*move = (struct insn_move){
+		.load = opcode == 0x8b,
 		.immediate = opcode == 0xc7,
 		.exchange = opcode == 0x87,
 		.gpr = (uint8_t)((bytes[at] >> 3 & 7) | (prefixes.rex & REX_R ? 8 : 0)),
 	};
 	at += operand;
-	if (store->immediate) {
-		if (at + 4 > count)
+	if (move->immediate) {
+		if (at + sizeof(move->value) > count)
 			return false;
-		for (unsigned int i = 0; i < 4; i++)
-			store->value |= (uint32_t)bytes[at + i] << 8 * i;
-		at += 4;
+		memcpy(&move->value, bytes + at, sizeof(move->value));
+		at += sizeof(move->value);
 	}
-	store->length = (uint8_t)at;
-	return at <= count && (store->immediate || store->exchange || opcode == 0x89);
+	move->length = (uint8_t)at;
+	return at <= count && (move->load || move->immediate || move->exchange || opcode == 0x89);
 }

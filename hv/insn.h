@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Just enough of instruction decoding: the length of an instruction whose opcode the exit
- * already told, for processors that do not save it, and stores to the APIC's page. Everything
- * wider is emulated in the service domain.
+ * already told, for processors that do not save it, and moves to and from an APIC's page.
+ * Everything wider is emulated in the service domain.
  */
 #ifndef HV_INSN_H
 #define HV_INSN_H
@@ -16,20 +16,23 @@
  * EXIT_BY_INSN), with any prefixes; REX prefixes only count in 64-bit code. 0 if it is another
  * instruction or cut short. *gpr becomes the register operand (enum mullion_gpr) of EXIT_CR_WRITE's.
  */
-uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, unsigned int count, bool code64,
+uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, size_t count, bool code64,
 		    uint8_t *gpr);
 
-/* A store of 32 bits to memory: MOV m32, r32; MOV m32, imm32; XCHG m32, r32. */
-struct insn_store {
+/* The same, of an instruction without prefixes and operands, from its first bytes. */
+uint8_t insn_plain_length(enum exit_kind kind, uint32_t word);
+
+/* 32 bits to or from memory: MOV m32, r32; MOV m32, imm32; MOV r32, m32; XCHG m32, r32. */
+struct insn_move {
 	uint8_t length;
+	bool load;
 	bool immediate;
 	bool exchange;  /* the register takes what memory held */
 	uint8_t gpr;    /* unless immediate: enum mullion_gpr */
 	uint32_t value; /* if immediate */
 };
 
-/* Decodes a store in 32-bit or 64-bit code. False if it is another instruction. */
-bool insn_decode_store(const uint8_t *bytes, unsigned int count, bool code64,
-		       struct insn_store *store);
+/* Decodes a move in 32-bit or 64-bit code. False if it is another instruction. */
+bool insn_decode_move(const uint8_t *bytes, size_t count, bool code64, struct insn_move *move);
 
 #endif

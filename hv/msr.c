@@ -2,6 +2,7 @@
 /* MSR policy; contracts in msr.h. */
 #include "hv/msr.h"
 
+#include "hv/apic.h"
 #include "hv/cpu.h"
 #include "hv/exit.h"
 #include "hv/log.h"
@@ -92,17 +93,23 @@ void msr_for_each_exception(bool service,
 	visit(map, MSR_SPEC_CTRL, cpu_features.spec_ctrl, cpu_features.spec_ctrl);
 }
 
-static bool write_efer(struct vcpu *v, uint64_t value)
+enum answer { ANSWERED, FAULT, NOT_HERE };
+
+static enum answer access_efer(struct vcpu *v, bool write, uint64_t *value)
 {
 	struct mullion_run state;
 	uint64_t old = vendor->get_efer(v);
 
+	if (!write) {
+		*value = old;
+		return ANSWERED;
+	}
 	vendor->get_state(v, MULLION_GROUP_CR, &state);
-	if (value & ~(cpu_features.efer | EFER_LMA) ||
-	    ((value ^ old) & EFER_LME && state.cr0 & CR0_PG))
-		return false;
-	vendor->set_efer(v, (value & cpu_features.efer) | (old & EFER_LMA));
-	return true;
+	if (*value & ~(cpu_features.efer | EFER_LMA) ||
+	    ((*value ^ old) & EFER_LME && state.cr0 & CR0_PG))
+		return FAULT;
+	vendor->set_efer(v, (*value & cpu_features.efer) | (old & EFER_LMA));
+	return ANSWERED;
 }
 
 /* Every byte one of the memory types UC, WC, WT, WP, WB, UC- (APM vol. 2 7.8.1). */
@@ -117,18 +124,12 @@ static bool pat_valid(uint64_t value)
 	return true;
 }
 
-enum answer { ANSWERED, FAULT, NOT_HERE };
-
 static enum answer service_access(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
 {
 	const struct service_trap *trap = find_trap(index);
 
-	if (trap && trap->rule == RULE_EFER) {
-		if (write)
-			return write_efer(v, *value) ? ANSWERED : FAULT;
-		*value = vendor->get_efer(v);
-		return ANSWERED;
-	}
+	if (trap && trap->rule == RULE_EFER)
+		return access_efer(v, write, value);
 	if (trap && (trap->rule == RULE_LOCKED || trap->rule == RULE_HIDDEN)) {
 		if (write)
 			return trap->rule == RULE_LOCKED ? FAULT : ANSWERED;
@@ -150,21 +151,22 @@ static enum answer service_access(struct vcpu *v, uint32_t index, bool write, ui
 
 static enum answer guest_access(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
 {
+	struct mullion_run state;
+
 	if (v->request & MULLION_REQUEST_MSR_EXIT)
 		return NOT_HERE;
 	switch (index) {
 	case MSR_EFER:
-		if (write)
-			return write_efer(v, *value) ? ANSWERED : FAULT;
-		*value = vendor->get_efer(v);
-		return ANSWERED;
+		return access_efer(v, write, value);
 	case MSR_PAT:
 		if (write) {
 			if (!pat_valid(*value))
 				return FAULT;
-			vendor->set_pat(v, *value);
+			state.msr.pat = *value;
+			vendor->set_state(v, GROUP_PAT, &state);
 		} else {
-			*value = vendor->get_pat(v);
+			vendor->get_state(v, GROUP_PAT, &state);
+			*value = state.msr.pat;
 		}
 		return ANSWERED;
 	case MSR_TSC:
@@ -178,7 +180,7 @@ static enum answer guest_access(struct vcpu *v, uint32_t index, bool write, uint
 		wrmsr(MSR_PRED_CMD, *value);
 		return ANSWERED;
 	default:
-		return NOT_HERE;
+		return apic_msr(v, index, write, value) ? ANSWERED : NOT_HERE;
 	}
 }
 

@@ -177,7 +177,7 @@ void root_make_vcpus(void)
 
 		for (unsigned int i = 0; i < MULLION_VCPU_PAGES; i++)
 			frames[i] = pool_get(&pool);
-		cpus[id]->service = vcpu_make(&service_vm, id, frames, NULL);
+		cpus[id]->service = vcpu_make(&service_vm, id, frames, NULL, NULL);
 		cpus[id]->current = cpus[id]->service;
 	}
 }

@@ -2,6 +2,7 @@
 /* Starting processors; contracts in smp.h. */
 #include "hv/smp.h"
 
+#include "hv/apic.h"
 #include "hv/boot/image.h"
 #include "hv/cpu.h"
 #include "hv/guest_memory.h"
@@ -16,11 +17,7 @@
 #include "hv/vm.h"
 #include "hv/x86.h"
 
-/* Registers and fields of the local APIC (APM vol. 2 16.5, SDM vol. 3A 11.6). */
-#define APIC_ICR_LOW 0x300
-#define APIC_ICR_HIGH 0x310
-#define MSR_X2APIC_ICR 0x830u
-#define APIC_BASE_X2APIC BIT(10)
+/* Fields of the local APIC's ICR (APM vol. 2 16.5, SDM vol. 3A 11.6). */
 #define ICR_MODE(icr) ((icr) >> 8 & 7)
 #define ICR_MODE_INIT 5
 #define ICR_MODE_SIPI 6
@@ -64,7 +61,7 @@ static volatile uint32_t *apic_register(uint32_t offset)
 static void send(uint32_t apic_id, uint32_t icr)
 {
 	if (x2apic()) {
-		wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | icr);
+		wrmsr(MSR_X2APIC + APIC_ICR_LOW / 16, (uint64_t)apic_id << 32 | icr);
 		return;
 	}
 	*apic_register(APIC_ICR_HIGH) = apic_id << 24;
@@ -225,33 +222,26 @@ static bool take_icr(uint32_t icr, uint32_t apic_id)
 bool smp_icr_write(uint64_t value)
 {
 	return take_icr((uint32_t)value, (uint32_t)(value >> 32)) ||
-	       wrmsr_safe(MSR_X2APIC_ICR, value);
+	       wrmsr_safe(MSR_X2APIC + APIC_ICR_LOW / 16, value);
 }
 
 bool smp_apic_write(struct vcpu *v, const struct vm_exit *x)
 {
 	uint32_t offset = x->memory.gpa & ~PAGE_MASK;
-	struct mullion_run state;
-	struct insn_store store;
-	uint8_t bytes[INSN_MAX_LENGTH];
+	struct insn_move move;
 	uint32_t value, old;
-	size_t count;
 
 	if (!apic_page || (x->memory.gpa & PAGE_MASK) != apic_page ||
-	    !(x->memory.access & MULLION_ACCESS_WRITE) || offset % 16)
-		return false;
-	vendor->get_state(v, MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR, &state);
-	count = guest_fetch(v->vm, &state, bytes, sizeof(bytes));
-	if (!insn_decode_store(bytes, (unsigned int)count,
-			       is_code64(state.efer, &state.seg[MULLION_CS]), &store))
+	    !(x->memory.access & MULLION_ACCESS_WRITE) || offset % 16 ||
+	    !guest_move(v, &move) || move.load)
 		return false;
 
-	value = store.immediate ? store.value : (uint32_t)v->gpr[store.gpr];
+	value = move.immediate ? move.value : (uint32_t)v->gpr[move.gpr];
 	old = *apic_register(offset);
 	if (offset != APIC_ICR_LOW || !take_icr(value, *apic_register(APIC_ICR_HIGH) >> 24))
 		*apic_register(offset) = value;
-	if (store.exchange)
-		v->gpr[store.gpr] = old;
-	vcpu_skip(v, store.length);
+	if (move.exchange)
+		v->gpr[move.gpr] = old;
+	vcpu_skip(v, move.length);
 	return true;
 }

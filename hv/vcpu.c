@@ -2,6 +2,7 @@
 /* vCPUs: making them, their turns on a processor, their state; contracts in vcpu.h. */
 #include "hv/vcpu.h"
 
+#include "hv/apic.h"
 #include "hv/cpu.h"
 #include "hv/exit.h"
 #include "hv/fpu.h"
@@ -61,7 +62,7 @@ void vcpu_renew(struct vcpu *v)
 }
 
 struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_PAGES],
-		       struct mullion_run *run)
+		       struct mullion_run *run, uint32_t *apic)
 {
 	struct vcpu *v = phys_to_virt(frames[0].raw);
 
@@ -69,6 +70,7 @@ struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_
 	v->index = index;
 	v->is_service = vm == &service_vm;
 	v->run = run;
+	v->apic = apic;
 	v->control = phys_to_virt(frames[1].raw);
 	v->control_hpa = frames[1];
 	v->fpu = phys_to_virt(frames[2].raw);
@@ -78,7 +80,7 @@ struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_
 	return v;
 }
 
-int64_t vcpu_create(uint64_t id, uint64_t index, uint64_t run_pfn)
+int64_t vcpu_create(uint64_t id, uint64_t index, uint64_t run_pfn, uint64_t apic_pfn)
 {
 	struct vm *vm = vm_get(id);
 	hpa_t frames[MULLION_VCPU_PAGES];
@@ -86,11 +88,11 @@ int64_t vcpu_create(uint64_t id, uint64_t index, uint64_t run_pfn)
 
 	if (!vm)
 		return -MULLION_ENOENT;
-	if (index >= MULLION_MAX_VCPUS)
+	if (index >= MULLION_MAX_VCPUS || run_pfn == apic_pfn)
 		return -MULLION_EINVAL;
 	if (vm->vcpus[index])
 		return -MULLION_EEXIST;
-	if (!frame_shareable(run_pfn, 1))
+	if (!frame_shareable(run_pfn, 1) || !frame_shareable(apic_pfn, 1))
 		return -MULLION_EPERM;
 	if (vm->pool.count < MULLION_VCPU_PAGES)
 		return -MULLION_ENOMEM;
@@ -98,7 +100,9 @@ int64_t vcpu_create(uint64_t id, uint64_t index, uint64_t run_pfn)
 	for (unsigned int i = 0; i < MULLION_VCPU_PAGES; i++)
 		frames[i] = pool_get(&vm->pool);
 	frame_share(run_pfn);
-	v = vcpu_make(vm, (uint16_t)index, frames, phys_to_virt(run_pfn << PAGE_SHIFT));
+	frame_share(apic_pfn);
+	v = vcpu_make(vm, (uint16_t)index, frames, phys_to_virt(run_pfn << PAGE_SHIFT),
+		      phys_to_virt(apic_pfn << PAGE_SHIFT));
 	vm->vcpu_count++;
 	__atomic_store_n(&vm->vcpus[index], v, __ATOMIC_RELEASE);
 	return 0;
@@ -282,7 +286,9 @@ int64_t vcpu_run(uint64_t id, uint64_t index)
 		return 0;
 	}
 	take_event(v);
-	v->request = __atomic_load_n(&v->run->request, __ATOMIC_RELAXED) & REQUESTS;
+	v->asked = __atomic_load_n(&v->run->request, __ATOMIC_RELAXED) & REQUESTS;
+	v->apic_base = __atomic_load_n(&v->run->apic_base, __ATOMIC_RELAXED);
+	apic_evaluate(v);
 
 	fpu_switch(cpu->service, v);
 	msr_load_guest(v);
@@ -382,14 +388,18 @@ void vcpu_inject_exception(struct vcpu *v, uint8_t vector, uint32_t error)
 	};
 }
 
+static COLD void raise_step(struct vcpu *v)
+{
+	struct mullion_run state;
+
+	vendor->get_state(v, MULLION_GROUP_DR, &state);
+	state.dr[6] |= DR6_BS;
+	vendor->set_state(v, MULLION_GROUP_DR, &state);
+	vcpu_inject_exception(v, EXC_DB, 0);
+}
+
 void vcpu_skip(struct vcpu *v, uint8_t length)
 {
-	if (vendor->skip(v, length)) {
-		struct mullion_run state;
-
-		vendor->get_state(v, MULLION_GROUP_DR, &state);
-		state.dr[6] |= DR6_BS;
-		vendor->set_state(v, MULLION_GROUP_DR, &state);
-		vcpu_inject_exception(v, EXC_DB, 0);
-	}
+	if (vendor->skip(v, length))
+		raise_step(v);
 }

@@ -5,6 +5,7 @@
 
 #include <mullion/abi.h>
 
+#include "hv/guest_memory.h"
 #include "hv/types.h"
 
 struct vm;
@@ -28,6 +29,7 @@ struct vcpu {
 	bool busy;               /* a processor is at work with it: see vcpu_get() */
 	bool shutdown;           /* ended in a triple fault; only new state revives it */
 	struct mullion_run *run; /* guests: the shared run page; NULL for the service domain */
+	volatile uint32_t *apic; /* guests: the shared APIC page; see apic.h */
 
 	/* Vendor's block and what goes with it. */
 	void *control;
@@ -38,8 +40,10 @@ struct vcpu {
 	/* The VM's tlb_generation that this vCPU's translations are up to. */
 	uint64_t tlb_generation;
 
-	/* Requests of the module during this run: MULLION_REQUEST_*. */
-	uint32_t request;
+	/* MULLION_REQUEST_*: of the module for this turn, and with what the APIC waits for. */
+	uint32_t asked, request;
+	uint64_t apic_base; /* mullion_run.apic_base, in this turn */
+	bool apic_changed;  /* apic_evaluate() is due */
 	uint32_t turn_exits; /* that were answered in root mode since VCPU_RUN */
 	/* An event to be taken on the next entry; also what an exit interrupted. */
 	struct mullion_event inject;
@@ -49,6 +53,7 @@ struct vcpu {
 	bool dr_live;      /* DR0-3 hold the guest's values on the processor */
 	bool dr_armed;     /* DR7 enables breakpoints: DR0-3 must be live */
 
+	struct guest_code code[GUEST_CODE_PAGES]; /* by the low bits of `page` */
 	uint64_t xcr0;
 	uint64_t dr[4];                                      /* DR0-3 while not live */
 	uint64_t tsc_aux, spec_ctrl, xss;                    /* while not running */
@@ -62,37 +67,37 @@ struct vcpu {
 	struct mullion_vcpu_stat stat;
 };
 
-/* Why the vendor's run() came back: the exit in the vendor's own terms made neutral. The
- * names follow the processor's events, what becomes of them is exit.c's. */
+/* Why the vendor's run() came back: the exit in the vendor's own terms made neutral, and where it
+ * is counted. The names follow the processor's events, what becomes of them is exit.c's. */
 enum exit_kind {
 	/* By an instruction, of insn_len bytes. */
-	EXIT_CPUID,
-	EXIT_RDMSR,
-	EXIT_WRMSR,
-	EXIT_HLT,
-	EXIT_HYPERCALL,
-	EXIT_CR_WRITE,	   /* MOV to CR8: cr */
-	EXIT_XSETBV,
-	EXIT_INVD,
-	EXIT_WBINVD,
+	EXIT_CPUID = MULLION_STAT_CPUID,
+	EXIT_RDMSR = MULLION_STAT_MSR_READ,
+	EXIT_WRMSR = MULLION_STAT_MSR_WRITE,
+	EXIT_HLT = MULLION_STAT_HLT,
+	EXIT_HYPERCALL = MULLION_STAT_HYPERCALL,
+	EXIT_CR_WRITE = MULLION_STAT_CR, /* MOV to CR8: cr */
+	EXIT_XSETBV = MULLION_STAT_XSETBV,
+	EXIT_INVD = MULLION_STAT_INVD,
+	EXIT_WBINVD = MULLION_STAT_WBINVD,
 	EXIT_BY_INSN = EXIT_WBINVD,
 
-	EXIT_INTERRUPT,	   /* physical, still pending */
-	EXIT_NMI,	   /* physical; AMD: still pending; VT-x: to be passed on */
-	EXIT_EXCEPTION,	   /* exception */
-	EXIT_IO,	   /* io */
-	EXIT_NESTED_FAULT, /* memory */
-	EXIT_DR_ACCESS,	   /* any access to a debug register */
-	EXIT_FORBIDDEN,	   /* an instruction that the guest has not: #UD */
-	EXIT_PRIVILEGED,   /* an instruction that the guest may not: #GP(0) */
-	EXIT_TASK_SWITCH,  /* task */
-	EXIT_IRQ_WINDOW,
-	EXIT_NMI_WINDOW,
-	EXIT_SHUTDOWN,
-	EXIT_INIT,	   /* an INIT signal */
-	EXIT_REFUSED,	   /* entry failed: the state is invalid */
-	EXIT_RETRY,	   /* dealt with by the vendor, or nothing to do */
-	EXIT_UNKNOWN,
+	EXIT_INTERRUPT = MULLION_STAT_INTERRUPT, /* physical, still pending */
+	EXIT_NMI = MULLION_STAT_NMI, /* physical; AMD: still pending; VT-x: to be passed on */
+	EXIT_EXCEPTION = MULLION_STAT_EXCEPTION,   /* exception */
+	EXIT_IO = MULLION_STAT_IO,                 /* io */
+	EXIT_NESTED_FAULT = MULLION_STAT_MEMORY,   /* memory */
+	EXIT_DR_ACCESS = MULLION_STAT_DR,          /* any access to a debug register */
+	EXIT_FORBIDDEN = MULLION_STAT_FORBIDDEN,   /* an instruction that the guest has not: #UD */
+	EXIT_PRIVILEGED = MULLION_STAT_PRIVILEGED, /* one that the guest may not: #GP(0) */
+	EXIT_TASK_SWITCH = MULLION_STAT_TASK_SWITCH, /* task */
+	EXIT_IRQ_WINDOW = MULLION_STAT_IRQ_WINDOW,
+	EXIT_NMI_WINDOW = MULLION_STAT_NMI_WINDOW,
+	EXIT_SHUTDOWN = MULLION_STAT_SHUTDOWN,
+	EXIT_INIT = MULLION_STAT_INIT_SIPI,  /* an INIT signal */
+	EXIT_REFUSED = MULLION_STAT_REFUSED, /* entry failed: the state is invalid */
+	EXIT_RETRY = MULLION_STAT_RETRY,     /* dealt with by the vendor, or nothing to do */
+	EXIT_UNKNOWN = MULLION_STAT_UNKNOWN,
 };
 
 struct vm_exit {
@@ -108,15 +113,8 @@ struct vm_exit {
 			uint8_t vector;
 			uint32_t error;
 		} exception;
-		struct {
-			uint16_t port;
-			uint8_t size, flags; /* MULLION_IO_* */
-			uint64_t next_rip;
-		} io;
-		struct {
-			uint64_t gpa;
-			uint32_t access; /* MULLION_ACCESS_* */
-		} memory;
+		struct mullion_exit_io io;
+		struct mullion_exit_memory memory;
 		struct {
 			uint8_t gpr; /* the operand, enum mullion_gpr */
 		} cr;
@@ -128,16 +126,17 @@ struct vm_exit {
 
 /*
  * Makes vCPU `index` of `vm` from four zeroed frames, in the state after INIT
- * (APM vol. 2 14.1.3, SDM vol. 3A 10.1.1), for guests with `run` as run page.
+ * (APM vol. 2 14.1.3, SDM vol. 3A 10.1.1), for guests with `run` and `apic` as
+ * their shared pages.
  */
 struct vcpu *vcpu_make(struct vm *vm, uint16_t index, hpa_t frames[MULLION_VCPU_PAGES],
-		       struct mullion_run *run);
+		       struct mullion_run *run, uint32_t *apic);
 
 /* Makes v's control block anew, in the state after INIT. */
 void vcpu_renew(struct vcpu *v);
 
 /* Hypercalls of the same names; vm and index checked by the callee. */
-int64_t vcpu_create(uint64_t vm, uint64_t index, uint64_t run_pfn);
+int64_t vcpu_create(uint64_t vm, uint64_t index, uint64_t run_pfn, uint64_t apic_pfn);
 int64_t vcpu_run(uint64_t vm, uint64_t index);
 int64_t vcpu_state(uint64_t vm, uint64_t index, uint64_t groups);
 int64_t vcpu_cpuid(uint64_t vm, uint64_t index, uint64_t hpa, uint64_t count);

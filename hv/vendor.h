@@ -13,6 +13,9 @@
 #include "hv/paging.h"
 #include "hv/vcpu.h"
 
+/* A group of root mode's own: msr.pat. */
+#define GROUP_PAT (1u << 31)
+
 struct vendor {
 	const char *name; /* "AMD-V" or "VT-x" */
 
@@ -45,12 +48,16 @@ struct vendor {
 	void (*unload)(struct vcpu *v);
 
 	/* Registers between v (control block and struct) and the run page's layout, for the
-	 * groups GPR, RIP, SEG, CR (but for xcr0), CR8, DR, MSR and TSC; XCR0 and FPU are
-	 * hv's. `run` is root mode's own memory or shared. set_state takes each value once,
+	 * groups GPR, RIP, SEG, CR (but for xcr0), CR8, DR, MSR and TSC, and for msr.pat
+	 * alone; XCR0 and FPU are hv's. `run` is root mode's own memory or shared. set_state takes each value once,
 	 * makes reserved bits harmless, and never fails: an invalid combination shows as
 	 * EXIT_REFUSED. */
 	void (*get_state)(struct vcpu *v, uint32_t groups, struct mullion_run *run);
 	void (*set_state)(struct vcpu *v, uint32_t groups, const struct mullion_run *run);
+
+	/* Where v's code is: rip, cr0, cr3, cr4, efer and CS. What is get_state()'s may be the
+	 * processor's real control registers here. */
+	void (*get_code)(struct vcpu *v, struct mullion_run *state);
 
 	/* RIP := RIP + len; clears the interrupt shadow. -> true if RFLAGS.TF was
 	 * set, so that a single-step #DB is due. */
@@ -62,11 +69,9 @@ struct vendor {
 	/* Translations of v's address space are gone before its next instruction. */
 	void (*tlb_flush)(struct vcpu *v);
 
-	/* The guest's EFER and PAT (MSRs that exit.c answers), without SVME. */
+	/* The guest's EFER, without SVME. */
 	uint64_t (*get_efer)(struct vcpu *v);
 	void (*set_efer)(struct vcpu *v, uint64_t value);
-	uint64_t (*get_pat)(struct vcpu *v);
-	void (*set_pat)(struct vcpu *v, uint64_t value);
 
 	/* Prints the control block to the log. */
 	void (*dump)(struct vcpu *v);

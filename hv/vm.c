@@ -346,8 +346,10 @@ int64_t vm_destroy(uint64_t id)
 
 	ASSERT(vm->shared == 0);
 	for (unsigned int i = 0; i < MULLION_MAX_VCPUS; i++) {
-		if (vm->vcpus[i])
-			frame_unshare(virt_to_phys(vm->vcpus[i]->run) >> PAGE_SHIFT);
+		if (!vm->vcpus[i])
+			continue;
+		frame_unshare(virt_to_phys(vm->vcpus[i]->run) >> PAGE_SHIFT);
+		frame_unshare(virt_to_phys((const void *)vm->vcpus[i]->apic) >> PAGE_SHIFT);
 	}
 	slot->vm = NULL;
 	slot->state = VM_ENDED;

@@ -17,17 +17,40 @@ static bool is_instruction(uint64_t code)
 		code != VMEXIT_FERR_FREEZE);
 }
 
+/* Exits of which nothing else is to be said, as what they are short of EXIT_UNKNOWN. */
+#define IS(kind) (EXIT_UNKNOWN - (kind))
+static const uint8_t plain[] = {
+	[VMEXIT_DR0_READ ... VMEXIT_DR15_WRITE] = IS(EXIT_DR_ACCESS),
+	[VMEXIT_INTR] = IS(EXIT_INTERRUPT),
+	[VMEXIT_NMI] = IS(EXIT_NMI),
+	[VMEXIT_INIT] = IS(EXIT_INIT),
+	[VMEXIT_VINTR] = IS(EXIT_IRQ_WINDOW),
+	[VMEXIT_RDPMC] = IS(EXIT_PRIVILEGED),
+	[VMEXIT_CPUID] = IS(EXIT_CPUID),
+	[VMEXIT_INVD] = IS(EXIT_INVD),
+	[VMEXIT_HLT] = IS(EXIT_HLT),
+	[VMEXIT_INVLPGA] = IS(EXIT_FORBIDDEN),
+	[VMEXIT_SHUTDOWN] = IS(EXIT_SHUTDOWN),
+	[VMEXIT_VMRUN] = IS(EXIT_FORBIDDEN),
+	[VMEXIT_VMLOAD ... VMEXIT_SKINIT] = IS(EXIT_FORBIDDEN),
+	[VMEXIT_WBINVD] = IS(EXIT_WBINVD),
+	[VMEXIT_MONITOR ... VMEXIT_MWAIT_CONDITIONAL] = IS(EXIT_FORBIDDEN),
+	[VMEXIT_RDPRU] = IS(EXIT_FORBIDDEN),
+};
+
 static void decode_io(const struct vmcb_control *c, struct vm_exit *x)
 {
 	uint64_t info = c->exitinfo1;
 
 	x->kind = EXIT_IO;
-	x->io.port = (uint16_t)(info >> IOIO_PORT_SHIFT);
-	x->io.size = info >> IOIO_SIZE_SHIFT & 7;
-	x->io.flags = (info & IOIO_IN ? MULLION_IO_IN : 0) |
-		      (info & IOIO_STRING ? MULLION_IO_STRING : 0) |
-		      (info & IOIO_REP ? MULLION_IO_REP : 0);
-	x->io.next_rip = c->exitinfo2;
+	x->io = (struct mullion_exit_io){
+		.port = (uint16_t)(info >> IOIO_PORT_SHIFT),
+		.size = info >> IOIO_SIZE_SHIFT & 7,
+		.flags = (info & IOIO_IN ? MULLION_IO_IN : 0) |
+			 (info & IOIO_STRING ? MULLION_IO_STRING : 0) |
+			 (info & IOIO_REP ? MULLION_IO_REP : 0),
+		.next_rip = c->exitinfo2,
+	};
 	x->insn_len = (uint8_t)(c->exitinfo2 - x->rip);
 }
 
@@ -36,11 +59,13 @@ static void decode_nested_fault(const struct vmcb_control *c, struct vm_exit *x)
 	uint64_t info = c->exitinfo1;
 
 	x->kind = EXIT_NESTED_FAULT;
-	x->memory.gpa = c->exitinfo2;
-	x->memory.access = (info & NPF_WRITE ? MULLION_ACCESS_WRITE : 0) |
-			   (info & NPF_FETCH ? MULLION_ACCESS_FETCH : 0) |
-			   (info & NPF_PRESENT ? MULLION_ACCESS_PRESENT : 0) |
-			   (info & NPF_WALK ? MULLION_ACCESS_WALK : 0);
+	x->memory = (struct mullion_exit_memory){
+		.gpa = c->exitinfo2,
+		.access = (info & NPF_WRITE ? MULLION_ACCESS_WRITE : 0) |
+			  (info & NPF_FETCH ? MULLION_ACCESS_FETCH : 0) |
+			  (info & NPF_PRESENT ? MULLION_ACCESS_PRESENT : 0) |
+			  (info & NPF_WALK ? MULLION_ACCESS_WALK : 0),
+	};
 	if (!svm_features.decode_assists)
 		return;
 	x->insn_count = c->bytes_fetched & 0xf;
@@ -68,58 +93,30 @@ void exit_decode(const struct vcpu *v, struct vm_exit *x)
 	const struct vmcb_control *c = &vmcb_of(v)->control;
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 
-	*x = (struct vm_exit){
-		.kind = EXIT_UNKNOWN,
-		.code = c->exitcode,
-		.info = { c->exitinfo1, c->exitinfo2 },
-		.rip = s->rip,
-	};
+	x->kind = EXIT_UNKNOWN;
+	x->code = c->exitcode;
+	x->info[0] = c->exitinfo1;
+	x->info[1] = c->exitinfo2;
+	x->rip = s->rip;
+	x->insn_len = x->insn_count = 0;
 	if (svm_features.next_rip && is_instruction(c->exitcode) &&
 	    c->nrip - s->rip <= INSN_MAX_LENGTH)
 		x->insn_len = c->nrip - s->rip;
 
+	if (c->exitcode < ARRAY_SIZE(plain))
+		x->kind = EXIT_UNKNOWN - plain[c->exitcode];
 	switch (c->exitcode) {
 	case VMEXIT_CR8_WRITE:
 		decode_cr_write(c, x);
 		break;
-	case VMEXIT_DR0_READ ... VMEXIT_DR15_WRITE:
-		x->kind = EXIT_DR_ACCESS;
-		break;
 	case VMEXIT_EXCP0 ... VMEXIT_EXCP31:
 		decode_exception(c, x);
-		break;
-	case VMEXIT_INTR:
-		x->kind = EXIT_INTERRUPT;
-		break;
-	case VMEXIT_NMI:
-		x->kind = EXIT_NMI;
-		break;
-	case VMEXIT_INIT:
-		x->kind = EXIT_INIT;
-		break;
-	case VMEXIT_VINTR:
-		x->kind = EXIT_IRQ_WINDOW;
-		break;
-	case VMEXIT_CPUID:
-		x->kind = EXIT_CPUID;
-		break;
-	case VMEXIT_INVD:
-		x->kind = EXIT_INVD;
-		break;
-	case VMEXIT_WBINVD:
-		x->kind = EXIT_WBINVD;
-		break;
-	case VMEXIT_HLT:
-		x->kind = EXIT_HLT;
 		break;
 	case VMEXIT_IOIO:
 		decode_io(c, x);
 		break;
 	case VMEXIT_MSR:
 		x->kind = c->exitinfo1 & 1 ? EXIT_WRMSR : EXIT_RDMSR;
-		break;
-	case VMEXIT_SHUTDOWN:
-		x->kind = EXIT_SHUTDOWN;
 		break;
 	case VMEXIT_VMMCALL:
 		x->kind = s->cpl == 0 ? EXIT_HYPERCALL : EXIT_FORBIDDEN;
@@ -128,22 +125,6 @@ void exit_decode(const struct vcpu *v, struct vm_exit *x)
 		break;
 	case VMEXIT_XSETBV: /* comes before the check of CPL */
 		x->kind = s->cpl == 0 ? EXIT_XSETBV : EXIT_PRIVILEGED;
-		break;
-	case VMEXIT_RDPMC:
-		x->kind = EXIT_PRIVILEGED;
-		break;
-	case VMEXIT_VMRUN:
-	case VMEXIT_VMLOAD:
-	case VMEXIT_VMSAVE:
-	case VMEXIT_STGI:
-	case VMEXIT_CLGI:
-	case VMEXIT_SKINIT:
-	case VMEXIT_INVLPGA:
-	case VMEXIT_MONITOR:
-	case VMEXIT_MWAIT:
-	case VMEXIT_MWAIT_CONDITIONAL:
-	case VMEXIT_RDPRU:
-		x->kind = EXIT_FORBIDDEN;
 		break;
 	case VMEXIT_NPF:
 		decode_nested_fault(c, x);

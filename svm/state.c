@@ -81,7 +81,6 @@ static const struct msr_field {
 	MSR_FIELD(sysenter_cs, sysenter_cs),
 	MSR_FIELD(sysenter_esp, sysenter_esp),
 	MSR_FIELD(sysenter_eip, sysenter_eip),
-	MSR_FIELD(pat, g_pat),
 	MSR_FIELD(debugctl, dbgctl),
 };
 
@@ -107,7 +106,6 @@ static void set_msrs(struct vcpu *v, const struct mullion_msrs *msr)
 			*(const uint64_t *)(run + msr_fields[i].run);
 	v->tsc_aux = (uint32_t)msr->tsc_aux;
 	v->spec_ctrl = msr->spec_ctrl & SPEC_CTRL_VALID;
-	vmcb_touch(vmcb_of(v), CLEAN_NP);
 }
 
 void svm_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
@@ -144,6 +142,8 @@ void svm_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
 	}
 	if (groups & MULLION_GROUP_MSR)
 		get_msrs(v, &run->msr);
+	if (groups & (MULLION_GROUP_MSR | GROUP_PAT))
+		run->msr.pat = s->g_pat;
 	if (groups & MULLION_GROUP_TSC)
 		run->msr.tsc_offset = v->tsc_offset;
 }
@@ -182,6 +182,10 @@ void svm_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *ru
 	}
 	if (groups & MULLION_GROUP_MSR)
 		set_msrs(v, &run->msr);
+	if (groups & (MULLION_GROUP_MSR | GROUP_PAT)) {
+		s->g_pat = run->msr.pat;
+		vmcb_touch(b, CLEAN_NP);
+	}
 	if (groups & MULLION_GROUP_TSC) {
 		v->tsc_offset = run->msr.tsc_offset;
 		b->control.tsc_offset = v->tsc_offset;

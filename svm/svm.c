@@ -156,12 +156,11 @@ const struct vendor svm_vendor = {
 	.unload = svm_unload,
 	.get_state = svm_get_state,
 	.set_state = svm_set_state,
+	.get_code = svm_get_code,
 	.skip = svm_skip,
 	.trap_dr = svm_trap_dr,
 	.tlb_flush = svm_tlb_flush,
 	.get_efer = svm_get_efer,
 	.set_efer = svm_set_efer,
-	.get_pat = svm_get_pat,
-	.set_pat = svm_set_pat,
 	.dump = svm_dump,
 };

@@ -24,10 +24,7 @@ static inline struct vmcb *vmcb_of(const struct vcpu *v)
 
 /* What a VMCB has no room for: v->vendor_state. */
 struct svm_vcpu {
-	/* The page that code was last read from: see length.c. */
-	uint64_t code_page, code_cr3, code_generation;
-	const uint8_t *code;
-	uint64_t lengthless; /* 1 + RIP of the last instruction that was not found there */
+	uint64_t lengthless; /* 1 + RIP of the last instruction that was not found */
 };
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *v)
@@ -42,13 +39,12 @@ uint64_t svm_iopm(void);
 
 /* Members of svm_vendor; contracts in hv/vendor.h. */
 void svm_vcpu_init(struct vcpu *v);
+void svm_get_code(struct vcpu *v, struct mullion_run *state);
 bool svm_skip(struct vcpu *v, uint8_t len);
 void svm_trap_dr(struct vcpu *v, bool on);
 void svm_tlb_flush(struct vcpu *v);
 uint64_t svm_get_efer(struct vcpu *v);
 void svm_set_efer(struct vcpu *v, uint64_t value);
-uint64_t svm_get_pat(struct vcpu *v);
-void svm_set_pat(struct vcpu *v, uint64_t value);
 void svm_dump(struct vcpu *v);
 void svm_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run);
 void svm_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *run);

@@ -49,6 +49,18 @@ void svm_vcpu_init(struct vcpu *v)
 	c->n_cr3 = v->vm->nested.root.raw;
 }
 
+void svm_get_code(struct vcpu *v, struct mullion_run *state)
+{
+	const struct vmcb_save *s = &vmcb_of(v)->save;
+
+	state->rip = s->rip;
+	state->cr0 = s->cr0;
+	state->cr3 = s->cr3;
+	state->cr4 = s->cr4;
+	state->efer = s->efer;
+	state->seg[MULLION_CS] = s->cs;
+}
+
 bool svm_skip(struct vcpu *v, uint8_t len)
 {
 	struct vmcb *b = vmcb_of(v);
@@ -96,25 +108,10 @@ void svm_set_efer(struct vcpu *v, uint64_t value)
 	svm_tlb_flush(v);
 }
 
-uint64_t svm_get_pat(struct vcpu *v)
-{
-	return vmcb_of(v)->save.g_pat;
-}
-
-void svm_set_pat(struct vcpu *v, uint64_t value)
-{
-	vmcb_of(v)->save.g_pat = value;
-	vmcb_touch(vmcb_of(v), CLEAN_NP);
-}
-
-static void dump_segment(const char *name, const struct mullion_segment *segment)
-{
-	pr_warn("  %-4s %04x attrib %03x limit %08x base %016lx", name, segment->selector,
-		segment->attr, segment->limit, segment->base);
-}
-
 void svm_dump(struct vcpu *v)
 {
+	static const char names[10][5] = { "ES", "CS",   "SS",   "DS",   "FS",
+					   "GS", "GDTR", "LDTR", "IDTR", "TR" };
 	const struct vmcb_control *c = &vmcb_of(v)->control;
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 
@@ -130,14 +127,7 @@ void svm_dump(struct vcpu *v)
 	pr_warn("  CR0 %lx CR2 %lx CR3 %lx CR4 %lx EFER %lx PAT %lx", s->cr0, s->cr2, s->cr3,
 		s->cr4, s->efer, s->g_pat);
 	pr_warn("  DR6 %lx DR7 %lx", s->dr6, s->dr7);
-	dump_segment("CS", &s->cs);
-	dump_segment("SS", &s->ss);
-	dump_segment("DS", &s->ds);
-	dump_segment("ES", &s->es);
-	dump_segment("FS", &s->fs);
-	dump_segment("GS", &s->gs);
-	dump_segment("LDTR", &s->ldtr);
-	dump_segment("TR", &s->tr);
-	dump_segment("GDTR", &s->gdtr);
-	dump_segment("IDTR", &s->idtr);
+	for (int i = 0; i < 10; i++) /* in the VMCB's order */
+		pr_warn("  %-4s %04x attrib %03x limit %08x base %016lx", names[i],
+			s->all[i].selector, s->all[i].attr, s->all[i].limit, s->all[i].base);
 }

@@ -148,11 +148,11 @@ struct vmcb_save {
 	/* The interface has taken over the form, and the order of the first six. */
 	union {
 		struct mullion_segment seg[MULLION_GS + 1];
+		struct mullion_segment all[10];
 		struct {
-			struct mullion_segment es, cs, ss, ds, fs, gs;
+			struct mullion_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
 		};
 	};
-	struct mullion_segment gdtr, ldtr, idtr, tr;
 	uint8_t reserved_0a0[0xcb - 0xa0];
 	uint8_t cpl;
 	uint8_t reserved_0cc[4];

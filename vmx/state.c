@@ -45,7 +45,7 @@ static const struct {
 	IN_VMCS(MSR, msr.sysenter_cs, GUEST_SYSENTER_CS, UINT32_MAX),
 	IN_VMCS(MSR, msr.sysenter_esp, GUEST_SYSENTER_ESP, ALL),
 	IN_VMCS(MSR, msr.sysenter_eip, GUEST_SYSENTER_EIP, ALL),
-	IN_VMCS(MSR, msr.pat, GUEST_PAT, ALL),
+	{ MULLION_GROUP_MSR | GROUP_PAT, RUN_MEMBER(msr.pat), GUEST_PAT, ALL },
 	IN_VMCS(MSR, msr.debugctl, GUEST_DEBUGCTL, DEBUGCTL_BTF),
 	IN_VMCS(TSC, msr.tsc_offset, TSC_OFFSET, ALL),
 };
@@ -164,6 +164,18 @@ void vmx_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
 		run->cr8 = v->vtpr >> 4 & 0xf;
 	if (groups & MULLION_GROUP_DR)
 		run->dr[6] = vmx_get_dr6(v);
+}
+
+void vmx_get_code(struct vcpu *v, struct mullion_run *state)
+{
+	vmx_load(v);
+	state->rip = vmread(GUEST_RIP);
+	state->cr0 = vmread(GUEST_CR0);
+	state->cr3 = vmread(GUEST_CR3);
+	state->cr4 = vmread(GUEST_CR4);
+	state->efer = vmread(GUEST_EFER);
+	state->seg[MULLION_CS].base = vmread(GUEST_CS_BASE);
+	state->seg[MULLION_CS].attr = attributes(vmread(GUEST_CS_ACCESS));
 }
 
 void vmx_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *run)

@@ -8,7 +8,7 @@
 #include "hv/vm.h"
 #include "hv/x86.h"
 
-#define SEGMENT_LONG BIT(13) /* of access rights */
+#define ACCESS_LONG BIT(13) /* of access rights */
 
 #define CR4_GUEST                                                                                  \
 	(0x7ff /* VME to OSXMMEXCPT */ | BIT(11) /* UMIP */ | CR4_LA57 | BIT(16) /* FSGSBASE */ |  \
@@ -98,7 +98,7 @@ bool vmx_skip(struct vcpu *v, uint8_t len)
 	vmx_load(v);
 	rip = vmread(GUEST_RIP);
 	next = rip + len;
-	if ((rip ^ next) >> 32 && !(vmread(GUEST_CS_ACCESS) & SEGMENT_LONG))
+	if ((rip ^ next) >> 32 && !(vmread(GUEST_CS_ACCESS) & ACCESS_LONG))
 		next = (uint32_t)next;
 	vmwrite(GUEST_RIP, next);
 	vmcs_switch(GUEST_INTERRUPTIBILITY, BLOCKED_BY_STI | BLOCKED_BY_MOV_SS, false);
@@ -157,18 +157,6 @@ void vmx_set_efer(struct vcpu *v, uint64_t value)
 	vmwrite(GUEST_EFER, efer);
 	vmcs_switch(ENTRY_CONTROLS, ENTRY_IA32E, efer & EFER_LMA);
 	vmx_tlb_flush(v);
-}
-
-uint64_t vmx_get_pat(struct vcpu *v)
-{
-	vmx_load(v);
-	return vmread(GUEST_PAT);
-}
-
-void vmx_set_pat(struct vcpu *v, uint64_t value)
-{
-	vmx_load(v);
-	vmwrite(GUEST_PAT, value);
 }
 
 void vmx_dump(struct vcpu *v)

@@ -241,12 +241,11 @@ const struct vendor vmx_vendor = {
 	.unload = vmx_unload,
 	.get_state = vmx_get_state,
 	.set_state = vmx_set_state,
+	.get_code = vmx_get_code,
 	.skip = vmx_skip,
 	.trap_dr = vmx_trap_dr,
 	.tlb_flush = vmx_tlb_flush,
 	.get_efer = vmx_get_efer,
 	.set_efer = vmx_set_efer,
-	.get_pat = vmx_get_pat,
-	.set_pat = vmx_set_pat,
 	.dump = vmx_dump,
 };

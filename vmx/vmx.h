@@ -55,13 +55,12 @@ void vmx_set_dr6(struct vcpu *v, uint64_t value);
 
 /* Members of vmx_vendor; contracts in hv/vendor.h. */
 void vmx_vcpu_init(struct vcpu *v);
+void vmx_get_code(struct vcpu *v, struct mullion_run *state);
 bool vmx_skip(struct vcpu *v, uint8_t len);
 void vmx_trap_dr(struct vcpu *v, bool on);
 void vmx_tlb_flush(struct vcpu *v);
 uint64_t vmx_get_efer(struct vcpu *v);
 void vmx_set_efer(struct vcpu *v, uint64_t value);
-uint64_t vmx_get_pat(struct vcpu *v);
-void vmx_set_pat(struct vcpu *v, uint64_t value);
 void vmx_dump(struct vcpu *v);
 void vmx_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run);
 void vmx_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *run);

@@ -296,7 +296,7 @@ static void take_turn(u64 vm, struct mullion_run *run, u32 turn)
 
 #define DONATED 16
 
-static void take_turns(u64 pool_pfn, struct mullion_run *run, u8 *code)
+static void take_turns(u64 pool_pfn, struct mullion_run *run, void *apic, u8 *code)
 {
 	long vm = call(MULLION_HC_VM_CREATE, pool_pfn, DONATED, 0, 0, 0);
 	long ret;
@@ -305,7 +305,8 @@ static void take_turns(u64 pool_pfn, struct mullion_run *run, u8 *code)
 		fail("VM_CREATE returned %ld", vm);
 		return;
 	}
-	ret = call(MULLION_HC_VCPU_CREATE, vm, 0, virt_to_phys(run) >> PAGE_SHIFT, 0, 0);
+	ret = call(MULLION_HC_VCPU_CREATE, vm, 0, virt_to_phys(run) >> PAGE_SHIFT,
+		   virt_to_phys(apic) >> PAGE_SHIFT, 0);
 	if (!ret)
 		ret = call(MULLION_HC_VM_MAP, vm, 0, virt_to_phys(code), 1, MULLION_MAP_EXEC);
 	/* The state after INIT, but executing at 0. */
@@ -333,7 +334,7 @@ static void take_turns(u64 pool_pfn, struct mullion_run *run, u8 *code)
 static int __init switch_init(void)
 {
 	unsigned int order = get_order(DONATED * PAGE_SIZE);
-	void *pool, *run, *code;
+	void *pool, *run, *apic, *code;
 
 	if (!mullion_present()) {
 		pr_err("switch: no Mullion of ABI version %u below this kernel\n",
@@ -347,14 +348,16 @@ static int __init switch_init(void)
 	components = xgetbv(0) & 7;
 	pool = (void *)__get_free_pages(GFP_KERNEL, order);
 	run = (void *)get_zeroed_page(GFP_KERNEL);
+	apic = (void *)get_zeroed_page(GFP_KERNEL);
 	code = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!pool || !run || !code) {
+	if (!pool || !run || !apic || !code) {
 		fail("no memory");
 	} else {
 		memset(code, 0xf4, PAGE_SIZE); /* HLT */
-		take_turns(virt_to_phys(pool) >> PAGE_SHIFT, run, code);
+		take_turns(virt_to_phys(pool) >> PAGE_SHIFT, run, apic, code);
 	}
 	free_page((unsigned long)code);
+	free_page((unsigned long)apic);
 	free_page((unsigned long)run);
 	free_pages((unsigned long)pool, order);
 	pr_info("switch: %u turns, %u failures\n", turns, failures);

@@ -4,6 +4,8 @@
 
 #include "policy.h"
 
+#include "hv/apic.h"
+
 #include <string.h>
 
 struct cpu_features cpu_features;
@@ -46,12 +48,34 @@ void exit_leave(struct vcpu *v, const struct vm_exit *x, enum mullion_exit_reaso
 	policy_outcome.groups = groups;
 }
 
+/* test_apic.c has its own. */
+bool apic_msr(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
+{
+	assert_ptr_equal(v, &policy_vcpu);
+	if (index != POLICY_APIC_MSR)
+		return false;
+	if (!write)
+		*value = POLICY_APIC_VALUE;
+	return true;
+}
+
 static void get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
 {
 	(void)v;
+	if (groups == GROUP_PAT) {
+		run->msr.pat = policy_pat;
+		return;
+	}
 	assert_int_equal(groups, MULLION_GROUP_CR);
 	run->cr0 = policy_cr0;
 	run->cr4 = policy_cr4;
+}
+
+static void set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *run)
+{
+	(void)v;
+	assert_int_equal(groups, GROUP_PAT);
+	policy_pat = run->msr.pat;
 }
 
 static uint64_t get_efer(struct vcpu *v)
@@ -66,24 +90,11 @@ static void set_efer(struct vcpu *v, uint64_t value)
 	policy_efer = value;
 }
 
-static uint64_t get_pat(struct vcpu *v)
-{
-	(void)v;
-	return policy_pat;
-}
-
-static void set_pat(struct vcpu *v, uint64_t value)
-{
-	(void)v;
-	policy_pat = value;
-}
-
 static const struct vendor stub = {
 	.name = "a stub",
 	.get_state = get_state,
 	.get_efer = get_efer,
 	.set_efer = set_efer,
-	.get_pat = get_pat,
-	.set_pat = set_pat,
+	.set_state = set_state,
 };
 const struct vendor *vendor = &stub;

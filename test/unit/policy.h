@@ -26,6 +26,10 @@ extern struct policy_outcome {
 	uint32_t groups;
 } policy_outcome;
 
+/* An MSR of the APIC that root mode answers, and what it reads as. */
+#define POLICY_APIC_MSR 0x808
+#define POLICY_APIC_VALUE 0x1234567890ull
+
 /* What the exits tested say of the instruction. */
 #define POLICY_INSN_LENGTH 5
 

@@ -184,8 +184,8 @@ static void test_stat(void **state)
 			"VM 1 (q\"\\x1b[2Jemu, PID 812)\n"
 			"                        all       vCPU 0       vCPU 1       vCPU 2\n"
 			"exits                  1001         1000            0            1\n"
-			"  io                    999          999            0            0\n"
 			"  hlt                     1            0            0            1\n"
+			"  io                    999          999            0            0\n"
 			"to_service              999          999            0            0\n");
 }
 
@@ -201,13 +201,13 @@ static void test_stat_narrow(void **state)
 	print_check(&p, "VM 1 (q\"\\x1b[2Jemu, PID 812)\n"
 			"                        all       vCPU 0       vCPU 1\n"
 			"exits                  1001         1000            0\n"
-			"  io                    999          999            0\n"
 			"  hlt                     1            0            0\n"
+			"  io                    999          999            0\n"
 			"to_service              999          999            0\n"
 			"                     vCPU 2\n"
 			"exits                     1\n"
-			"  io                      0\n"
 			"  hlt                     1\n"
+			"  io                      0\n"
 			"to_service                0\n");
 	/* Narrower than a single column: one at a time. */
 	stat_print(print_begin(&p), &sample, NULL, 1);
@@ -235,8 +235,8 @@ static void test_stat_rates(void **state)
 	print_check(&p, "VM 1 (q\"\\x1b[2Jemu, PID 812), per second over 2.0 s\n"
 			"                        all       vCPU 0       vCPU 1       vCPU 2\n"
 			"exits                   101          100            0            1\n"
-			"  io                    100          100            0            0\n"
 			"  hlt                     1            0            0            1\n"
+			"  io                    100          100            0            0\n"
 			"to_service                0            0            0            0\n");
 }
 
@@ -251,10 +251,11 @@ static void test_stat_json(void **state)
 	print_check(&p,
 		    "{\"time_ns\":5000000000,\"vms\":[{\"vm\":1,\"pid\":812,"
 		    "\"process\":\"q\\\"\\u001b[2Jemu\",\"vcpus\":[{\"index\":0,\"exits\":1000,"
-		    "\"interrupt\":0,\"nmi\":0,\"io\":999,\"memory\":0,\"msr_read\":0,"
-		    "\"msr_write\":0,\"cpuid\":0,\"hlt\":0,\"cr\":0,\"dr\":0,\"irq_window\":0,"
-		    "\"nmi_window\":0,\"hypercall\":0,\"exception\":0,\"xsetbv\":0,\"shutdown\":0,"
-		    "\"init_sipi\":0,\"other\":0,\"to_service\":999,\"last_exit_code\":\"0x7b\","
+		    "\"cpuid\":0,\"msr_read\":0,\"msr_write\":0,\"hlt\":0,\"hypercall\":0,\"cr\":0,"
+		    "\"xsetbv\":0,\"invd\":0,\"wbinvd\":0,\"interrupt\":0,\"nmi\":0,\"exception\":0,"
+		    "\"io\":999,\"memory\":0,\"dr\":0,\"forbidden\":0,\"privileged\":0,\"task_switch\":0,"
+		    "\"irq_window\":0,\"nmi_window\":0,\"shutdown\":0,\"init_sipi\":0,\"refused\":0,"
+		    "\"retry\":0,\"unknown\":0,\"to_service\":999,\"last_exit_code\":\"0x7b\","
 		    "\"last_rip\":\"0xffffffff81000000\"}]}]}\n");
 }
 

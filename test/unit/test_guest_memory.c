@@ -7,9 +7,12 @@
 
 #include "hv/frame.h"
 #include "hv/guest_memory.h"
+#include "hv/insn.h"
 #include "hv/paging.h"
 #include "hv/panic.h"
 #include "hv/phys.h"
+#undef skip /* of support.h; it is a member of struct vendor */
+#include "hv/vendor.h"
 #include "hv/vm.h"
 #include "hv/x86.h"
 
@@ -100,7 +103,7 @@ static void expect(uint64_t linear, uint64_t wanted)
 {
 	gpa_t where = gpa(~0ull);
 
-	assert_true(guest_walk(&guest, &run, linear, &where));
+	assert_true(guest_walk(&guest, &run, linear, &where, NULL));
 	assert_int_equal(where.raw, wanted);
 }
 
@@ -108,7 +111,7 @@ static void expect_none(uint64_t linear)
 {
 	gpa_t where;
 
-	assert_false(guest_walk(&guest, &run, linear, &where));
+	assert_false(guest_walk(&guest, &run, linear, &where, NULL));
 }
 
 static void test_translate(void **state)
@@ -317,6 +320,146 @@ static void test_fetch(void **state)
 	assert_int_equal(guest_fetch(&guest, &run, buffer, 15), 4);
 }
 
+static struct vcpu vcpu;
+static unsigned int asked;
+
+static void get_code(struct vcpu *v, struct mullion_run *state)
+{
+	assert_ptr_equal(v, &vcpu);
+	memcpy(state, &run, offsetof(struct mullion_run, xsave));
+	asked++;
+}
+
+static const struct vendor stub = { .get_code = get_code };
+const struct vendor *vendor = &stub;
+
+static void expect_code(uint8_t first)
+{
+	uint8_t bytes[INSN_MAX_LENGTH];
+
+	assert_int_equal(guest_code(&vcpu, &run, bytes), sizeof(bytes));
+	assert_int_equal(bytes[0], first);
+}
+
+/* Whether the next look finds the page remembered. */
+static bool remembered(void)
+{
+	struct guest_code *c = &vcpu.code[(run.rip >> PAGE_SHIFT) % GUEST_CODE_PAGES];
+	const uint8_t *before = c->bytes, elsewhere[PAGE_SIZE] = { 0x5a };
+	uint8_t bytes[INSN_MAX_LENGTH] = { 0 };
+	bool used;
+
+	c->bytes = elsewhere;
+	run.rip &= PAGE_MASK;
+	guest_code(&vcpu, &run, bytes);
+	used = c->bytes == elsewhere;
+	assert_int_equal(bytes[0] == 0x5a, used);
+	c->bytes = before;
+	return used;
+}
+
+static void start_code(void)
+{
+	memset(&vcpu, 0, sizeof(vcpu));
+	vcpu.vm = &guest;
+	vcpu.tlb_generation = 1;
+	make_long(4);
+	run.rip = long_address(4);
+	run.seg[MULLION_CS].attr = SEGMENT_LONG;
+	put8(GUEST_AT + 0x8000, 0x11);
+	put8(GUEST_AT + 0x9000, 0x22);
+	expect_code(0x11);
+}
+
+static void test_code(void **state)
+{
+	uint64_t table = 0x1000;
+
+	(void)state;
+	start_code();
+	assert_true(remembered());
+	/* Until the guest changes a table entry, at whatever level. */
+	for (unsigned int level = 4; level > 0; level--, table += 0x1000) {
+		start_code();
+		guest_put64(table + 8ull * level, 0);
+		assert_false(remembered());
+	}
+	start_code();
+	guest_put64(0x4008, 0x9000 | P);
+	expect_code(0x22);
+	assert_true(remembered());
+	/* Other tables, another page, frames that may be others' now. */
+	memcpy(memory + GUEST_AT + 0x6000, memory + GUEST_AT + 0x1000, PAGE_SIZE);
+	run.cr3 = 0x6000;
+	assert_false(remembered());
+	start_code();
+	run.rip += PAGE_SIZE;
+	assert_false(remembered());
+	start_code();
+	vcpu.tlb_generation++;
+	assert_false(remembered());
+	/* In a large page, of which there are fewer entries. */
+	start_code();
+	guest_put64(0x3010, 0 | LARGE);
+	run.rip = long_address(4);
+	expect_code(memory[GUEST_AT + 0x1000]);
+	assert_true(remembered());
+	guest_put64(0x3010, 0x40000000 | LARGE);
+	assert_false(remembered());
+}
+
+/* What is not four levels of tables is looked up every time, and so is code at a page's end. */
+static void test_code_elsewhere(void **state)
+{
+	uint8_t bytes[INSN_MAX_LENGTH];
+
+	(void)state;
+	start_code();
+	run.cr0 = run.cr4 = run.efer = 0;
+	run.rip = 0x8000;
+	run.seg[MULLION_CS].attr = 0;
+	expect_code(0x11);
+	assert_false(remembered());
+	make_long(5);
+	put8(GUEST_AT + 0x8000, 0x11);
+	run.seg[MULLION_CS].attr = SEGMENT_LONG;
+	run.rip = long_address(5);
+	expect_code(0x11);
+	assert_false(remembered());
+	start_code();
+	guest_put64(0x4010, 0x9000 | P);
+	run.rip += PAGE_SIZE - 1;
+	assert_int_equal(guest_code(&vcpu, &run, bytes), 15);
+	assert_int_equal(bytes[1], 0x22);
+	guest_put64(0x4010, 0);
+	assert_int_equal(guest_code(&vcpu, &run, bytes), 1);
+}
+
+static void test_move(void **state)
+{
+	struct insn_move move;
+
+	(void)state;
+	start_code();
+	memcpy(memory + GUEST_AT + 0x8000, "\x44\x89\x07", 3);
+	assert_true(guest_move(&vcpu, &move));
+	assert_int_equal(move.gpr, MULLION_R8);
+	assert_int_equal(asked, 1);
+	/* In 32-bit code 44h is an instruction; in 16-bit code operands have 16 bits. */
+	run.cr0 = run.efer = 0;
+	run.rip = 0x8001;
+	run.seg[MULLION_CS].attr = SEGMENT_32;
+	assert_true(guest_move(&vcpu, &move));
+	run.rip = 0x8000;
+	assert_false(guest_move(&vcpu, &move));
+	run.rip = 0x8001;
+	run.seg[MULLION_CS].attr = 0;
+	assert_false(guest_move(&vcpu, &move));
+	run.rip = GUEST_SIZE;
+	run.seg[MULLION_CS].attr = SEGMENT_32;
+	assert_false(guest_move(&vcpu, &move));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -324,6 +467,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_translate), TEST(test_no_paging), TEST(test_32bit), TEST(test_pae),
 		TEST(test_long),      TEST(test_circular),  TEST(test_read),  TEST(test_fetch),
+		TEST(test_code),      TEST(test_code_elsewhere),              TEST(test_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

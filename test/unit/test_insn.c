@@ -104,15 +104,16 @@ static void test_mov_to_cr(void **state)
 }
 
 static void check_store(const char *bytes, unsigned int count, bool code64,
-			const struct insn_store *wanted)
+			const struct insn_move *wanted)
 {
 	uint8_t *copy = malloc(count);
-	struct insn_store store;
+	struct insn_move store;
 
 	memcpy(copy, bytes, count);
-	assert_int_equal(insn_decode_store(copy, count, code64, &store), wanted != NULL);
+	assert_int_equal(insn_decode_move(copy, count, code64, &store), wanted != NULL);
 	if (wanted) {
 		assert_int_equal(store.length, wanted->length);
+		assert_int_equal(store.load, wanted->load);
 		assert_int_equal(store.immediate, wanted->immediate);
 		assert_int_equal(store.exchange, wanted->exchange);
 		if (wanted->immediate)
@@ -124,7 +125,7 @@ static void check_store(const char *bytes, unsigned int count, bool code64,
 }
 
 #define STORE(bytes, code64, ...)                                                                  \
-	check_store(bytes, sizeof(bytes) - 1, code64, &(const struct insn_store){ __VA_ARGS__ })
+	check_store(bytes, sizeof(bytes) - 1, code64, &(const struct insn_move){ __VA_ARGS__ })
 #define NO_STORE(bytes, code64) check_store(bytes, sizeof(bytes) - 1, code64, NULL)
 
 static void test_store(void **state)
@@ -142,7 +143,13 @@ static void test_store(void **state)
 	STORE("\xc7\x47\x10\xff\xff\xff\xff", true, .length = 7, .immediate = true, .value = ~0u);
 	NO_STORE("\x89\xc1", true); /* a register */
 	NO_STORE("\x88\x07", true);
-	NO_STORE("\x8b\x07", true);
+	STORE("\x44\x8b\x07", true, .length = 3, .load = true, .gpr = 8);
+	STORE("\x8b\x15\x00\x03\xe0\xfe", false, .length = 6, .load = true, .gpr = 2);
+	STORE("\xa3\xb0\x00\xe0\xfe", false, .length = 5);
+	STORE("\xa3\xb0\x00\xe0\xfe\x00\x00\x00\x00", true, .length = 9);
+	STORE("\xa1\xb0\x00\xe0\xfe\x00\x00\x00\x00", true, .length = 9, .load = true);
+	NO_STORE("\xa3\xb0\x00\xe0\xfe\x00\x00\x00", true);
+	NO_STORE("\xa2\xb0\x00\xe0\xfe", false);
 	NO_STORE("\x66\x89\x07", true);
 	NO_STORE("\x48\x89\x07", true);
 	NO_STORE("\x89", true);
@@ -161,7 +168,7 @@ static void test_random(void **state)
 	random_seed(2);
 	for (unsigned int round = 0; round < 100000; round++) {
 		unsigned int count = random_next() % 20;
-		struct insn_store store = { 0 };
+		struct insn_move store = { 0 };
 		uint8_t *copy;
 
 		for (unsigned int i = 0; i < count; i++)
@@ -172,7 +179,7 @@ static void test_random(void **state)
 			    min(count, 15u));
 		copy = malloc(count + !count);
 		memcpy(copy, bytes, count);
-		if (insn_decode_store(copy, count, round & 1, &store)) {
+		if (insn_decode_move(copy, count, round & 1, &store)) {
 			assert_true(store.length > 1 && store.length <= min(count, 15u));
 			assert_true(store.gpr < 16);
 		}

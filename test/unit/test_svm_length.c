@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "hv/guest_memory.h"
-#include "hv/phys.h"
+#include "hv/insn.h"
 #include "hv/x86.h"
 #include "svm/svm.h"
 
@@ -14,44 +14,36 @@
 static struct vmcb block;
 static struct vcpu vcpu;
 
-/* The guest's memory at RIP's page, what a walk finds, and how often it is walked. */
+/* The guest's memory at RIP's page, whether a walk finds it, and how often it is asked for. */
 static uint8_t page[2 * PAGE_SIZE];
 static bool mapped;
 static unsigned int fetches;
 
-void *phys_to_virt(uint64_t pa)
+void svm_get_code(struct vcpu *v, struct mullion_run *state)
 {
-	assert_int_equal(pa, 0x5000);
-	return page;
+	assert_ptr_equal(v, &vcpu);
+	state->rip = block.save.rip;
+	state->cr3 = block.save.cr3;
+	state->efer = block.save.efer;
+	state->seg[MULLION_CS] = block.save.cs;
 }
 
-bool guest_walk(const struct vm *vm, const struct mullion_run *state, uint64_t linear, gpa_t *out)
+/* The bytes at RIP; the page is remembered unless they may go on in the next one. */
+size_t guest_code(struct vcpu *v, const struct mullion_run *state, uint8_t *bytes)
 {
-	(void)vm;
+	uint64_t offset = state->rip & ~PAGE_MASK;
+
+	assert_ptr_equal(v, &vcpu);
 	assert_int_equal(state->cr3, block.save.cr3);
-	assert_int_equal(linear, align_down(RIP, PAGE_SIZE));
-	fetches++;
-	*out = gpa(0x3000);
-	return mapped;
-}
-
-bool guest_translate(const struct vm *vm, gpa_t address, hpa_t *out)
-{
-	(void)vm;
-	assert_int_equal(address.raw, 0x3000);
-	*out = hpa(0x5000);
-	return mapped;
-}
-
-size_t guest_fetch(const struct vm *vm, const struct mullion_run *state, uint8_t *buffer,
-		   size_t size)
-{
-	(void)vm;
+	assert_int_equal(state->seg[MULLION_CS].attr, block.save.cs.attr);
 	fetches++;
 	if (!mapped)
 		return 0;
-	memcpy(buffer, page + (state->rip & (PAGE_SIZE - 1)), size);
-	return size;
+	if (offset <= PAGE_SIZE - INSN_MAX_LENGTH)
+		v->code[(state->rip >> PAGE_SHIFT) % GUEST_CODE_PAGES] = (struct guest_code){ .page = state->rip >> PAGE_SHIFT, .cr3 = state->cr3,
+					       .generation = v->tlb_generation, .bytes = page };
+	memcpy(bytes, page + offset, INSN_MAX_LENGTH);
+	return INSN_MAX_LENGTH;
 }
 
 static int setup(void **state)

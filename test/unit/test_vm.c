@@ -386,8 +386,8 @@ static int64_t do_destroy(uint64_t id)
 static void do_vcpu_create(void)
 {
 	uint64_t id = any_id(), index = one_in(20) ? any_number() >> below(64) : below(4);
-	uint64_t pfn = any_pfn();
-	int64_t result = call(MULLION_HC_VCPU_CREATE, id, index, pfn, 0, 0);
+	uint64_t pfn = any_pfn(), apic_pfn = one_in(20) ? pfn : any_pfn();
+	int64_t result = call(MULLION_HC_VCPU_CREATE, id, index, pfn, apic_pfn, 0);
 
 	if (result) {
 		assert_true(is_error(result));
@@ -395,9 +395,12 @@ static void do_vcpu_create(void)
 	}
 	assert_non_null(alive(id));
 	assert_int_equal(kind_of(pfn), FRAME_SERVICE);
+	assert_int_equal(kind_of(apic_pfn), FRAME_SERVICE);
+	assert_int_not_equal(pfn, apic_pfn);
 	alive(id)->has_vcpu |= BIT(index);
 	alive(id)->run_pfn[index] = pfn;
-	scribbled[pfn] = true;
+	alive(id)->apic_pfn[index] = apic_pfn;
+	scribbled[pfn] = scribbled[apic_pfn] = true;
 	memset(memory + (pfn << PAGE_SHIFT), 0, sizeof(struct mullion_run));
 }
 

@@ -55,6 +55,11 @@ void panic(const char *format, ...)
 	abort();
 }
 
+void apic_evaluate(struct vcpu *v)
+{
+	v->request = v->asked;
+}
+
 void panic_check(void)
 {
 }
@@ -273,7 +278,7 @@ void machine_create(void)
 		here = &processors[i];
 		cpus[i] = &here->cpu;
 		here->cpu.service = here->cpu.current =
-			vcpu_make(&service_vm, (uint16_t)i, frames, NULL);
+			vcpu_make(&service_vm, (uint16_t)i, frames, NULL, NULL);
 		here->cpu.next_asid = ASID_END;
 	}
 	root_tables = one_in(3) ? 8 + below(16) : ROOT_END - next;

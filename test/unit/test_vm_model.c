@@ -222,6 +222,7 @@ static uint32_t check_guest(struct guest *g)
 		use_frame(virt_to_phys(vm->vcpus[i]->fpu), FRAME_DONATED, id);
 		use_frame(virt_to_phys(vm->vcpus[i]->cpuid), FRAME_DONATED, id);
 		shares[g->run_pfn[i]]++;
+		shares[g->apic_pfn[i]]++;
 		frames += MULLION_VCPU_PAGES;
 	}
 	for (unsigned int i = 0; i < GUEST_FRAMES; i++)

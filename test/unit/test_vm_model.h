@@ -26,7 +26,7 @@ struct guest {
 	enum { NONE, ALIVE, ENDING, ENDED } state;
 	uint32_t donated;
 	uint64_t has_vcpu; /* bit mask */
-	uint64_t run_pfn[MULLION_MAX_VCPUS];
+	uint64_t run_pfn[MULLION_MAX_VCPUS], apic_pfn[MULLION_MAX_VCPUS];
 	struct page pages[GUEST_FRAMES];
 };
 extern struct guest guests[VMS + 1]; /* by VM; 0 is none */

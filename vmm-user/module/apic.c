@@ -27,7 +27,7 @@ static void kick(struct mullion_vcpu *v)
 		wake_up_process(v->apic->sleeper);
 		return;
 	}
-	smp_mb(); /* what has changed before where it is; apic_next() reads the other way round */
+	smp_mb(); /* what has changed before where it is; enter() in run.c reads the other way round */
 	if (READ_ONCE(v->cpu) < 0)
 		return;
 	rcu_read_lock();
@@ -104,11 +104,7 @@ int apic_create(struct mullion_vcpu *v)
 
 	if (!apic)
 		return -ENOMEM;
-	apic->lapic.page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!apic->lapic.page) {
-		kfree(apic);
-		return -ENOMEM;
-	}
+	apic->lapic.page = v->apic_page;
 	raw_spin_lock_init(&apic->lock);
 	compat_hrtimer_setup(&apic->timer, timer_fired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
 	apic->vcpu = v;
@@ -125,7 +121,6 @@ void apic_free(struct mullion_vcpu *v)
 	if (!v->apic)
 		return;
 	hrtimer_cancel(&v->apic->timer);
-	free_page((unsigned long)v->apic->lapic.page);
 	kfree(v->apic);
 }
 
@@ -259,7 +254,8 @@ void apic_cr8_changed(struct mullion_vcpu *v)
 		apic_take_cr8(v);
 }
 
-/* Whether the PIC, or user space's, asks for an interrupt through LINT0. Lock held. */
+/* Whether the PIC, or user space's, asks for an interrupt through LINT0, which only the vCPU's own
+ * thread sets up. */
 static bool extint(const struct mullion_vcpu *v)
 {
 	bool asked = v->vm->irqchip.kind == IRQCHIP_SPLIT ? v->irq_pending :
@@ -276,33 +272,11 @@ static u8 extint_acknowledge(struct mullion_vcpu *v)
 	return v->irq_vector;
 }
 
-#define EXTINT 256 /* what deliverable() says of the PIC's request: its vector is not known yet */
-
-/* What the vCPU should take if its guest is open, or -1. Lock held. */
-static int deliverable(const struct mullion_vcpu *v)
+int apic_next_extint(struct mullion_vcpu *v, bool open, bool *window)
 {
-	return extint(v) ? EXTINT : lapic_pending(&v->apic->lapic);
-}
+	int vector = open && extint(v) ? extint_acknowledge(v) : -1;
 
-int apic_next(struct mullion_vcpu *v, bool open, bool *window, bool *tpr)
-{
-	struct mullion_apic *apic = v->apic;
-	int vector = -1;
-
-	raw_spin_lock(&apic->lock);
-	if (open)
-		vector = deliverable(v);
-	if (vector == EXTINT) {
-		/* The PIC's lock is outside of this one. */
-		raw_spin_unlock(&apic->lock);
-		vector = extint_acknowledge(v);
-		raw_spin_lock(&apic->lock);
-	} else if (vector >= 0) {
-		lapic_acknowledge(&apic->lapic, vector);
-	}
-	*window = deliverable(v) >= 0;
-	*tpr = lapic_waits_for_tpr(&apic->lapic);
-	raw_spin_unlock(&apic->lock);
+	*window = extint(v);
 	return vector;
 }
 
@@ -375,7 +349,8 @@ static bool wait_is_over(const struct mullion_vcpu *v)
 		return false;
 	if ((v->nmi_pending || apic->nmis) && !(v->run->interruptibility & MULLION_BLOCK_NMI))
 		return true;
-	return v->run->inject.valid || (vcpu_irq_open(v) && deliverable(v) >= 0);
+	return v->run->inject.valid ||
+	       (vcpu_irq_open(v) && (extint(v) || lapic_pending(&apic->lapic) >= 0));
 }
 
 int apic_wait(struct mullion_vcpu *v)

@@ -53,10 +53,10 @@ void apic_lint0(struct mullion_vm *vm);
 /* After an exit: the task priority that the guest has set in CR8. */
 void apic_take_cr8(struct mullion_vcpu *v);
 
-/* Before an entry, interrupts off, with vcpu->cpu set: the vector to deliver if the guest is
- * `open`, or -1. It counts as taken. *window: one (more) waits until the guest is open; *tpr: one
- * waits until CR8 falls. */
-int apic_next(struct mullion_vcpu *v, bool open, bool *window, bool *tpr);
+/* Before an entry, interrupts off, with vcpu->cpu set: the PIC's vector to deliver if the guest is
+ * `open`, or -1. It counts as taken. *window: one (more) waits until the guest is open. What is
+ * requested of the APIC is root mode's to deliver. */
+int apic_next_extint(struct mullion_vcpu *v, bool open, bool *window);
 
 /* Whether apic_take_events() has something to do. */
 bool apic_has_events(const struct mullion_vcpu *v);

@@ -10,7 +10,8 @@
 #define DFR_FLAT 0xffffffffu
 #define WORDS 8 /* of 32 vectors */
 
-/* -- Vectors: bit n of ISR, TMR and IRR is bit n % 32 of their register n / 32. ------------- */
+/* -- Vectors: bit n of ISR, TMR and IRR is bit n % 32 of their register n / 32. They change by
+ * atomic instructions: somebody else may have hold of another bit. ------------------------- */
 
 static uint32_t word_of(uint32_t set, unsigned int word)
 {
@@ -24,9 +25,12 @@ static bool vector_test(const struct lapic *l, uint32_t set, uint8_t vector)
 
 static void vector_put(struct lapic *l, uint32_t set, uint8_t vector, bool value)
 {
-	uint32_t at = word_of(set, vector / 32), bit = 1u << vector % 32;
+	uint32_t *word = &l->page[word_of(set, vector / 32) / 4], bit = 1u << vector % 32;
 
-	put(l, at, value ? get(l, at) | bit : get(l, at) & ~bit);
+	if (value)
+		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
 }
 
 static int vector_highest(const struct lapic *l, uint32_t set)
@@ -132,24 +136,6 @@ int lapic_pending(const struct lapic *l)
 	return vector >= 0 && CLASS(vector) > CLASS(lapic_priority(l)) ? vector : -1;
 }
 
-bool lapic_waits_for_tpr(const struct lapic *l)
-{
-	int requested, in_service;
-
-	if (l->mode == LAPIC_DISABLED)
-		return false;
-	requested = vector_highest(l, LAPIC_IRR);
-	in_service = vector_highest(l, LAPIC_ISR);
-	return requested >= 0 && CLASS(requested) <= CLASS(get(l, LAPIC_TPR)) &&
-	       (in_service < 0 || CLASS(requested) > CLASS(in_service));
-}
-
-void lapic_acknowledge(struct lapic *l, uint8_t vector)
-{
-	vector_put(l, LAPIC_IRR, vector, false);
-	vector_put(l, LAPIC_ISR, vector, true);
-}
-
 void lapic_end_of_interrupt(struct lapic *l, struct lapic_effect *effect)
 {
 	int vector = vector_highest(l, LAPIC_ISR);
@@ -172,6 +158,7 @@ static enum lapic_accepted request(struct lapic *l, uint8_t vector, bool level)
 {
 	bool before = vector_test(l, LAPIC_IRR, vector);
 
+	/* Before the request, with which its taker finds it. */
 	vector_put(l, LAPIC_TMR, vector, level);
 	vector_put(l, LAPIC_IRR, vector, true);
 	return before ? LAPIC_COALESCED : LAPIC_ACCEPTED;

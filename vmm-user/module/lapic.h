@@ -3,9 +3,9 @@
  * A local APIC: registers, priorities, and its timer's arithmetic.
  *
  * The registers are one 4 KiB page in the architectural layout (SDM vol. 3A table 11-1), which
- * can be shared with whoever answers the guest; what has no register stands beside it. Nothing
- * here waits, allocates or locks: the caller serialises calls for one APIC, and does what the
- * calls ask for in struct lapic_effect. Pure C: the same file builds into mullion.ko and into
+ * is shared with root mode (mullion/abi.h says who changes what); what has no register stands
+ * beside it. Nothing here waits, allocates or locks: the caller serialises calls for one APIC, and
+ * does what the calls ask for in struct lapic_effect. Pure C: the same file builds into mullion.ko and into
  * the tests on the host.
  *
  * Time is in nanoseconds of a clock that only goes forward. The timer counts a bus clock of
@@ -129,14 +129,9 @@ enum lapic_accepted lapic_accept(struct lapic *l, uint8_t vector, bool level);
 /* Whether fixed interrupts are taken at all. */
 bool lapic_enabled(const struct lapic *l);
 
-/* The vector that the processor should take now, or -1. */
+/* The vector that the processor should take now, or -1. Whoever takes it clears its bit in IRR and
+ * sets that in ISR: root mode. */
 int lapic_pending(const struct lapic *l);
-
-/* Whether one waits only for the task priority to fall. */
-bool lapic_waits_for_tpr(const struct lapic *l);
-
-/* The processor takes what lapic_pending() said. */
-void lapic_acknowledge(struct lapic *l, uint8_t vector);
 
 /* The processor's priority class and below (PPR), for arbitration. */
 uint8_t lapic_priority(const struct lapic *l);

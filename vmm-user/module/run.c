@@ -32,8 +32,8 @@ static bool accepts_nmi(const struct mullion_vcpu *v)
 	       !(v->run->interruptibility & (MULLION_BLOCK_NMI | MULLION_BLOCK_STI));
 }
 
-/* The interrupt that user space has given. -> its vector, or -1; as apic_next(). */
-static int user_irq_next(struct mullion_vcpu *v, bool open, bool *window, bool *tpr)
+/* The interrupt that user space has given. -> its vector, or -1; as apic_next_extint(). */
+static int user_irq_next(struct mullion_vcpu *v, bool open, bool *window)
 {
 	int vector = -1;
 
@@ -42,7 +42,6 @@ static int user_irq_next(struct mullion_vcpu *v, bool open, bool *window, bool *
 		v->irq_pending = false;
 	}
 	*window = v->irq_pending;
-	*tpr = true; /* user space's APIC must see the TPR fall */
 	return vector;
 }
 
@@ -61,7 +60,7 @@ static void prepare_events(struct mullion_vcpu *v)
 {
 	struct mullion_run *run = v->run;
 	bool blocked = v->debug.control & KVM_GUESTDBG_BLOCKIRQ;
-	bool window = false, tpr = !v->apic;
+	bool window = false;
 	u32 request = v->debug.control ? guest_debug_request(v) : 0;
 	int vector = -1;
 
@@ -72,8 +71,10 @@ static void prepare_events(struct mullion_vcpu *v)
 		v->nmi_pending--;
 	}
 	if (!blocked)
-		vector = v->apic ? apic_next(v, vcpu_irq_open(v), &window, &tpr) :
-				   user_irq_next(v, vcpu_irq_open(v), &window, &tpr);
+		vector = v->apic ? apic_next_extint(v, vcpu_irq_open(v), &window) :
+				   user_irq_next(v, vcpu_irq_open(v), &window);
+	/* With the page in force root mode delivers what is requested there. */
+	run->apic_base = v->apic && !blocked ? v->msrs.apic_base : 0;
 	if (vector >= 0)
 		run->inject = (struct mullion_event){
 			.valid = 1,
@@ -84,7 +85,7 @@ static void prepare_events(struct mullion_vcpu *v)
 		request |= MULLION_REQUEST_NMI_WINDOW;
 	if (window || user_wants_window(v))
 		request |= MULLION_REQUEST_IRQ_WINDOW;
-	if (tpr)
+	if (!v->apic) /* user space's must see the TPR fall */
 		request |= MULLION_REQUEST_CR8_EXIT;
 	if (rcu_access_pointer(v->vm->msr_filter))
 		request |= MULLION_REQUEST_MSR_EXIT;
@@ -183,8 +184,6 @@ static int handle_exit(struct mullion_vcpu *v)
 	case MULLION_EXIT_FAIL_ENTRY:
 		return exit_fail_entry(v);
 	case MULLION_EXIT_CR8:
-		if (v->apic)
-			return EXIT_CONTINUE;
 		return exit_simple(v, KVM_EXIT_SET_TPR);
 	}
 	return exit_internal_error(v, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, &reason, 1);

@@ -343,6 +343,7 @@ void vcpu_free(struct mullion_vcpu *v)
 	apic_free(v);
 	dirty_ring_free(v);
 	free_page((unsigned long)v->run);
+	free_page((unsigned long)v->apic_page);
 	free_page((unsigned long)v->kvm_run);
 	free_page((unsigned long)v->pio);
 	kvfree(v->cpuid);
@@ -361,9 +362,10 @@ static struct mullion_vcpu *vcpu_alloc(struct mullion_vm *vm, u32 id)
 	v->mp_state = KVM_MP_STATE_RUNNABLE;
 	mutex_init(&v->mutex);
 	v->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	v->apic_page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	v->kvm_run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	v->pio = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!v->run || !v->kvm_run || !v->pio) {
+	if (!v->run || !v->apic_page || !v->kvm_run || !v->pio) {
 		vcpu_free(v);
 		return NULL;
 	}
@@ -380,7 +382,8 @@ static long root_create(struct mullion_vcpu *v)
 		if (tries && pool_grow(&v->vm->pool))
 			break;
 		ret = mullion_hypercall(MULLION_HC_VCPU_CREATE, v->vm->pool.vm, v->index,
-					virt_to_phys(v->run) >> PAGE_SHIFT, 0, 0);
+					virt_to_phys(v->run) >> PAGE_SHIFT,
+					virt_to_phys(v->apic_page) >> PAGE_SHIFT, 0);
 	}
 	return ret;
 }

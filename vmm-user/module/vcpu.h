@@ -44,8 +44,8 @@ struct vcpu_msrs {
  *
  * Events. run->inject holds what the next entry delivers: what an exit interrupted, an exception
  * that emulation raised, or what was taken from nmi_pending and irq_pending when its time had
- * come. It stays there until the entry took it. With the APIC in the kernel the interrupts come
- * from there; irq_pending then is what user space's PIC asks for, if that is where it is.
+ * come. It stays there until the entry took it. With the APIC in the kernel root mode takes
+ * interrupts from there; irq_pending then is what user space's PIC asks for, if that is where it is.
  */
 struct mullion_vcpu {
 	struct mullion_vm *vm;
@@ -57,7 +57,8 @@ struct mullion_vcpu {
 
 	struct mutex mutex; /* all that follows; held by every ioctl of the vCPU */
 
-	struct mullion_run *run; /* the page shared with root mode */
+	struct mullion_run *run; /* the pages shared with root mode */
+	u32 *apic_page;
 	struct kvm_run *kvm_run; /* pages shared with user space, never trusted */
 	u8 *pio;
 

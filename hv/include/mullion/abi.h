@@ -98,9 +98,9 @@ enum mullion_hypercall {
 	 * VM_UNMAP does. */
 	MULLION_HC_VM_PROTECT = 9,
 
-	/* (vm, index, run_pfn) Creates vCPU `index` with the service domain's
-	 * page `run_pfn` as its run page, in the state after INIT. -> 0. The page
-	 * stays shared until the VM's end. */
+	/* (vm, index, run_pfn, apic_pfn) Creates vCPU `index` with the service domain's
+	 * pages `run_pfn` as its run page and `apic_pfn`, another one, as its APIC page, in the
+	 * state after INIT. -> 0. The pages stay shared until the VM's end. */
 	MULLION_HC_VCPU_CREATE = 10,
 
 	/* (vm, index) Loads the run page's `dirty` groups, enters the guest and
@@ -173,7 +173,7 @@ enum mullion_exit_reason {
 	MULLION_EXIT_MEMORY = 3,      /* exit.memory: no mapping, or not permitted */
 	MULLION_EXIT_MSR = 4,         /* exit.msr: not answered in root mode */
 	MULLION_EXIT_HLT = 5,         /* RIP is past the HLT */
-	MULLION_EXIT_IRQ_WINDOW = 6,  /* as requested */
+	MULLION_EXIT_IRQ_WINDOW = 6,  /* as requested by the module */
 	MULLION_EXIT_NMI_WINDOW = 7,  /* as requested */
 	MULLION_EXIT_SHUTDOWN = 8,    /* triple fault; the vCPU needs a reset */
 	MULLION_EXIT_HYPERCALL = 9,   /* VMCALL/VMMCALL at CPL 0; RIP is on it */
@@ -275,6 +275,20 @@ struct mullion_msrs {
 	uint64_t tsc_offset; /* guest TSC - processor TSC, modulo 2^64 */
 };
 
+struct mullion_exit_io {
+	uint16_t port;
+	uint8_t size;  /* 1, 2, 4 */
+	uint8_t flags; /* MULLION_IO_* */
+	uint32_t pad;
+	uint64_t next_rip;
+};
+
+struct mullion_exit_memory {
+	uint64_t gpa;
+	uint32_t access; /* MULLION_ACCESS_* */
+	uint32_t pad;
+};
+
 struct mullion_exit {
 	uint32_t reason;    /* enum mullion_exit_reason */
 	uint8_t insn_len;   /* bytes at RIP, 0: unknown */
@@ -283,18 +297,8 @@ struct mullion_exit {
 	uint8_t insn[16];
 	struct mullion_event pending; /* was being delivered: must be injected again */
 	union {
-		struct {
-			uint16_t port;
-			uint8_t size;  /* 1, 2, 4 */
-			uint8_t flags; /* MULLION_IO_* */
-			uint32_t pad;
-			uint64_t next_rip;
-		} io;
-		struct {
-			uint64_t gpa;
-			uint32_t access; /* MULLION_ACCESS_* */
-			uint32_t pad;
-		} memory;
+		struct mullion_exit_io io;
+		struct mullion_exit_memory memory;
 		struct {
 			uint32_t index;
 			uint32_t write; /* 0 or 1 */
@@ -350,11 +354,36 @@ struct mullion_run {
 	struct mullion_msrs msr;
 	struct mullion_segment seg[MULLION_SEGS];
 	struct mullion_table gdtr, idtr;
-	uint8_t reserved[1024 - 624];
+	/* IA32_APIC_BASE: the APIC page is in force while bit 11 is set. See below. */
+	uint64_t apic_base;
+	uint8_t reserved[1024 - 632];
 	/* The standard (not compacted) XSAVE image, SDM vol. 1 13.4. */
 	uint8_t xsave[MULLION_XSAVE_SIZE];
 };
 
+/*
+ * The APIC page: a guest's local APIC, with its registers at their architectural offsets (SDM
+ * vol. 3A table 11-1, APM vol. 2 table 16-2). Root mode looks at it while run.apic_base has the
+ * APIC enabled. Then fixed interrupts are requested by setting a bit of IRR, and are root mode's
+ * alone to deliver: at the beginning of a turn, and after what the guest does in it, the highest
+ * request whose class is above that of CR8 and of ISR goes from IRR to ISR and into the guest,
+ * before which `inject` comes. It is in exit.pending, no more in IRR, if its delivery was
+ * interrupted.
+ *
+ * Whose the registers are:
+ *	IRR	bits are set by anybody at any time, with one atomic instruction, and after
+ *		TMR's; in a turn they are cleared by root mode, else by the module. Whoever
+ *		sets one while the vCPU may be in a turn then interrupts its processor: root
+ *		mode looks again only when the guest does something.
+ *	TMR	as IRR: the bit says whether the request was level-triggered
+ *	ISR, TPR, ICR	the turn's: root mode's in one, between turns the module's. TPR bits
+ *		7:4 are CR8, which counts where they differ.
+ *	others	the module's; root mode reads ID, SPIV and those that read as they stand
+ * In a turn root mode answers, in xAPIC mode MOV at the page that run.apic_base names, if nothing
+ * is mapped there, in x2APIC mode the MSRs: writes of EOI, unless TMR has the vector's bit set,
+ * of TPR, ICR's upper half, ICR for fixed interrupts by the shorthand "self", and SELF IPI; reads
+ * of registers that read as they stand, and TPR. All other accesses are exits.
+ */
 struct mullion_cpuid {
 	uint32_t function;
 	uint32_t index;
@@ -417,28 +446,34 @@ struct mullion_log {
 	char text[MULLION_LOG_TEXT]; /* not NUL-terminated */
 };
 
-/* Exit counters of a vCPU by reason, in the groups that people ask about. The
- * order is ABI: new ones go before MULLION_STAT_COUNT. */
+/* Exit counters of a vCPU by reason. The order is ABI. */
 enum mullion_stat {
 	MULLION_STAT_EXITS, /* all of them */
-	MULLION_STAT_INTERRUPT,
-	MULLION_STAT_NMI,
-	MULLION_STAT_IO,
-	MULLION_STAT_MEMORY,
+	MULLION_STAT_CPUID,
 	MULLION_STAT_MSR_READ,
 	MULLION_STAT_MSR_WRITE,
-	MULLION_STAT_CPUID,
 	MULLION_STAT_HLT,
+	MULLION_STAT_HYPERCALL,
 	MULLION_STAT_CR,
+	MULLION_STAT_XSETBV,
+	MULLION_STAT_INVD,
+	MULLION_STAT_WBINVD,
+	MULLION_STAT_INTERRUPT,
+	MULLION_STAT_NMI,
+	MULLION_STAT_EXCEPTION,
+	MULLION_STAT_IO,
+	MULLION_STAT_MEMORY,
 	MULLION_STAT_DR,
+	MULLION_STAT_FORBIDDEN,  /* instructions that are #UD */
+	MULLION_STAT_PRIVILEGED, /* and #GP */
+	MULLION_STAT_TASK_SWITCH,
 	MULLION_STAT_IRQ_WINDOW,
 	MULLION_STAT_NMI_WINDOW,
-	MULLION_STAT_HYPERCALL,
-	MULLION_STAT_EXCEPTION,
-	MULLION_STAT_XSETBV,
 	MULLION_STAT_SHUTDOWN,
 	MULLION_STAT_INIT_SIPI,
-	MULLION_STAT_OTHER,
+	MULLION_STAT_REFUSED, /* the processor did not enter */
+	MULLION_STAT_RETRY,   /* of the vendor's own */
+	MULLION_STAT_UNKNOWN,
 	MULLION_STAT_TO_SERVICE, /* of all, those that left root mode to the module */
 	MULLION_STAT_COUNT,
 };
@@ -459,6 +494,7 @@ MULLION_ASSERT(offsetof(struct mullion_run, exit) == 32);
 MULLION_ASSERT(sizeof(struct mullion_exit) == 64);
 MULLION_ASSERT(offsetof(struct mullion_run, gpr) == 96);
 MULLION_ASSERT(offsetof(struct mullion_run, rip) == 224);
+MULLION_ASSERT(offsetof(struct mullion_run, apic_base) == 624);
 MULLION_ASSERT(offsetof(struct mullion_run, xsave) == 1024);
 MULLION_ASSERT(sizeof(struct mullion_run) == 4096);
 MULLION_ASSERT(sizeof(struct mullion_segment) == 16);

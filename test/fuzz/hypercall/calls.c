@@ -318,15 +318,21 @@ static void vcpu_create(void)
 {
 	u64 id = some_vm(), index = some_index();
 	u64 pfn = one_in(10) ? refused_pfn() : arena_own_page();
+	u64 apic_pfn = one_in(10) ? refused_pfn() : one_in(10) ? pfn : arena_own_page();
 	struct fuzz_vm *vm = vm_find(id);
-	long ret = fuzz_call(MULLION_HC_VCPU_CREATE, id, index, pfn ? pfn : refused_pfn(), 0, 0);
+	long ret = fuzz_call(MULLION_HC_VCPU_CREATE, id, index, pfn ? pfn : refused_pfn(),
+			     apic_pfn ? apic_pfn : refused_pfn(), 0);
 
 	if (ret)
 		return;
-	if (!vm || vm->ending || id >> 16 || index >= MULLION_MAX_VCPUS || arena_owner(pfn))
-		fuzz_fail("VCPU_CREATE(%llu, %llu, %#llx) succeeded", id, index, pfn);
-	else if (index < FUZZ_VCPUS)
+	if (!vm || vm->ending || id >> 16 || index >= MULLION_MAX_VCPUS || arena_owner(pfn) ||
+	    arena_owner(apic_pfn) || pfn == apic_pfn)
+		fuzz_fail("VCPU_CREATE(%llu, %llu, %#llx, %#llx) succeeded", id, index, pfn,
+			  apic_pfn);
+	else if (index < FUZZ_VCPUS) {
 		vm->run_pfn[index] = pfn;
+		vm->apic_pfn[index] = apic_pfn;
+	}
 }
 
 /* The run page of a vCPU that exists, or NULL. */
@@ -338,6 +344,22 @@ static struct mullion_run *run_page(u64 id, u64 index)
 	if (!vm || vm->ended || index >= FUZZ_VCPUS || !vm->run_pfn[index])
 		return NULL;
 	return arena_address(vm->run_pfn[index]);
+}
+
+/* An APIC page that is now in force or not, with requests, some of which may be deliverable, or
+ * with nothing on it that makes sense. */
+static void furnish_apic(u64 id, u64 index, struct mullion_run *run)
+{
+	u32 *page = arena_address(vm_find(id)->apic_pfn[index]);
+
+	if (one_in(3))
+		run->apic_base = one_in(4) ? random_u64() : one_in(2) ? 0xfee00c00 : GUEST_APIC | 0x800;
+	if (one_in(8))
+		random_fill(page, PAGE_SIZE);
+	if (one_in(3)) /* ISR, TMR and IRR */
+		memset((u8 *)page + 0x100, 0, 0x180);
+	page[0xf0 / 4] = 0x1ff;
+	page[0x200 / 4 + 4 * random_below(8)] = 1u << random_below(32);
 }
 
 /* Does, roughly, what a device model would do about an exit. */
@@ -405,6 +427,8 @@ static void vcpu_run(void)
 	if (run)
 		guest_prepare_run(run);
 	while (turns--) {
+		if (run)
+			furnish_apic(id, index, run);
 		if (guest_run(id, index, run))
 			break;
 		if (run && !one_in(4))

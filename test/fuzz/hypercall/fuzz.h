@@ -94,6 +94,7 @@ struct fuzz_vm {
 	bool ending, ended;
 	u32 donated;
 	u64 run_pfn[FUZZ_VCPUS]; /* 0: no such vCPU */
+	u64 apic_pfn[FUZZ_VCPUS];
 };
 
 #define FUZZ_VMS 12
@@ -127,6 +128,8 @@ void fuzz_exhaust_identifiers(void);
 #define GUEST_MEMORY (8ull << 20)
 /* Where a tame guest's page tables are in its memory: two pages, mapping the first GiB. */
 #define GUEST_TABLES (GUEST_MEMORY - 2 * PAGE_SIZE)
+/* Where its APIC is: at an address at which nothing is mapped. */
+#define GUEST_APIC 0x20000000ull
 
 /* Makes the pages that tame guests execute. -> 0 or -ENOMEM. */
 int guest_make_pool(void);
