@@ -23,6 +23,10 @@
 #define PLAIN_MSR 0x41fc01ffffffa10cull
 #define PLAIN (PLAIN_MSR | BIT(0xe) | BIT(0x30) | BIT(0x31))
 
+#define MODE(v) ((v)->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC))
+#define XAPIC APIC_BASE_ENABLE
+#define X2APIC (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
+
 /* 0: none; a vector so low interrupts nothing. */
 static uint8_t highest(const struct vcpu *v, uint32_t set)
 {
@@ -34,12 +38,6 @@ static uint8_t highest(const struct vcpu *v, uint32_t set)
 			return (uint8_t)(32 * word + 31 - (uint32_t)__builtin_clz(bits));
 	}
 	return 0;
-}
-
-/* The page is in force, in the mode that these bits of IA32_APIC_BASE say. */
-static bool in_mode(const struct vcpu *v, uint64_t mode)
-{
-	return (v->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == mode;
 }
 
 void apic_evaluate(struct vcpu *v)
@@ -122,7 +120,7 @@ bool apic_fault(struct vcpu *v, const struct vm_exit *x)
 	uint32_t offset = x->memory.gpa & ~PAGE_MASK;
 	struct insn_move move;
 
-	if ((x->memory.gpa ^ v->apic_base) & PT_ADDRESS || !in_mode(v, APIC_BASE_ENABLE) ||
+	if ((x->memory.gpa ^ v->apic_base) & PT_ADDRESS || MODE(v) != XAPIC ||
 	    offset % 16 || offset >= APIC_SELF_IPI || v->inject.valid || !guest_move(v, &move) ||
 	    move.exchange || x->memory.access != (move.load ? 0 : MULLION_ACCESS_WRITE))
 		return false;
@@ -140,7 +138,7 @@ bool apic_msr(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
 {
 	uint32_t number = index - MSR_X2APIC, offset = number << 4;
 
-	if (number >= 64 || !in_mode(v, APIC_BASE_ENABLE | APIC_BASE_X2APIC))
+	if (number >= 64 || MODE(v) != X2APIC)
 		return false;
 	/* Only of one byte, for other values may be #GP. */
 	if (write)

@@ -174,17 +174,13 @@ static void guest_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_DR_ACCESS:
 		vcpu_use_debug_registers(v);
 		break;
-	case EXIT_XSETBV:
-		xsetbv(v, x);
-		break;
 	case EXIT_INVD:
 	case EXIT_WBINVD:
 		/* No device that bypasses the caches is a guest's. */
 		vcpu_skip(v, x->insn_len);
 		break;
 	case EXIT_TASK_SWITCH:
-		v->run->exit.task.selector = x->task.selector;
-		v->run->exit.task.source = x->task.source;
+		v->run->exit.task = x->task;
 		exit_leave(v, x, MULLION_EXIT_TASK_SWITCH, GROUPS_EMULATION | MULLION_GROUP_DR);
 		break;
 	case EXIT_IRQ_WINDOW:
@@ -245,11 +241,11 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_EXCEPTION:
 		vcpu_inject_exception(v, x->exception.vector, x->exception.error);
 		break;
-	case EXIT_FORBIDDEN:
-		vcpu_inject_exception(v, EXC_UD, 0);
-		break;
 	case EXIT_XSETBV:
 		xsetbv(v, x);
+		break;
+	case EXIT_FORBIDDEN:
+		vcpu_inject_exception(v, EXC_UD, 0);
 		break;
 	case EXIT_INVD: /* would drop others' memory from the caches, too */
 		__asm__ volatile("wbinvd" ::: "memory");
@@ -292,10 +288,7 @@ void exit_handle(struct vcpu *v, const struct vm_exit *x)
 		vcpu_inject_exception(v, EXC_GP, 0);
 		break;
 	default:
-		if (v->is_service)
-			service_exit(v, x);
-		else
-			guest_exit(v, x);
+		(v->is_service ? service_exit : guest_exit)(v, x);
 	}
 	if (v != this_cpu()->current)
 		return;

@@ -118,9 +118,7 @@ struct vm_exit {
 		struct {
 			uint8_t gpr; /* the operand, enum mullion_gpr */
 		} cr;
-		struct {
-			uint16_t selector, source; /* as mullion_exit.task */
-		} task;
+		struct mullion_exit_task task;
 	};
 };
 

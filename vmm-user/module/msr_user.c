@@ -3,6 +3,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <asm/msr-index.h>
 
 #include "hypercall.h"
 #include "msr_filter.h"
@@ -66,6 +67,26 @@ static struct msr_filter *make(const struct kvm_msr_filter *from)
 	return ERR_PTR(ret);
 }
 
+/* Whether an access is refused that would not come here: MSRs that guests use directly or that
+ * root mode answers, unless every access exits. */
+static bool hides_from_root_mode(const struct msr_filter *filter)
+{
+	static const u32 answered[] = {
+		MSR_EFER, MSR_IA32_CR_PAT, MSR_IA32_TSC, MSR_IA32_PRED_CMD,
+		MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+		MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+		MSR_TSC_AUX, MSR_IA32_SPEC_CTRL,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(answered); i++)
+		if (!msr_filter_allows(filter, answered[i], false) ||
+		    !msr_filter_allows(filter, answered[i], true))
+			return true;
+	return false;
+}
+
 long msr_filter_set(struct mullion_vm *vm, const struct kvm_msr_filter __user *arg)
 {
 	struct msr_filter *filter, *old;
@@ -79,6 +100,7 @@ long msr_filter_set(struct mullion_vm *vm, const struct kvm_msr_filter __user *a
 	if (IS_ERR(filter))
 		return PTR_ERR(filter);
 	mutex_lock(&vm->lock);
+	WRITE_ONCE(vm->msr_exits, hides_from_root_mode(filter));
 	old = rcu_replace_pointer(vm->msr_filter, filter, lockdep_is_held(&vm->lock));
 	mutex_unlock(&vm->lock);
 	/* Running vCPUs find it with their next entry. */

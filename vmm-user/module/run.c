@@ -87,7 +87,7 @@ static void prepare_events(struct mullion_vcpu *v)
 		request |= MULLION_REQUEST_IRQ_WINDOW;
 	if (!v->apic) /* user space's must see the TPR fall */
 		request |= MULLION_REQUEST_CR8_EXIT;
-	if (rcu_access_pointer(v->vm->msr_filter))
+	if (READ_ONCE(v->vm->msr_exits))
 		request |= MULLION_REQUEST_MSR_EXIT;
 	run->request = request;
 }

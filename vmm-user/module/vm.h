@@ -71,6 +71,7 @@ struct mullion_vm {
 	bool exception_payload, triple_fault_event; /* parts of struct kvm_vcpu_events */
 	u32 user_msr; /* KVM_MSR_EXIT_REASON_*: accesses that user space answers */
 	struct msr_filter __rcu *msr_filter; /* writers: under lock */
+	bool msr_exits; /* every access to an MSR must exit, for the filter's sake */
 	u32 boot_id;                         /* of the vCPU that starts; under lock */
 	u32 id_limit;                        /* vCPU identifiers are below; under lock */
 

@@ -289,6 +289,12 @@ struct mullion_exit_memory {
 	uint32_t pad;
 };
 
+struct mullion_exit_task {
+	uint16_t selector; /* of the new task's TSS */
+	uint16_t source;   /* enum mullion_task_source */
+	uint32_t pad;
+};
+
 struct mullion_exit {
 	uint32_t reason;    /* enum mullion_exit_reason */
 	uint8_t insn_len;   /* bytes at RIP, 0: unknown */
@@ -313,11 +319,7 @@ struct mullion_exit {
 			uint32_t pad;
 			uint64_t dr6;
 		} debug;
-		struct {
-			uint16_t selector; /* of the new task's TSS */
-			uint16_t source;   /* enum mullion_task_source */
-			uint32_t pad;
-		} task;
+		struct mullion_exit_task task;
 		uint8_t bytes[32];
 	};
 };
