@@ -374,7 +374,7 @@ static void test_page_tables(void **state)
 	put(NEW + 0x1c, 0x8000, 4);
 	put_descriptor(SEL_NEW, 0x400000, 0x67, TYPE_32);
 	put(0x9004, 0, 4);
-	assert_fault(by_instruction(MULLION_TASK_CALL), 14, 2);
+	assert_fault(by_instruction(MULLION_TASK_CALL), 14, 0);
 	assert_int_equal(CTX.fault_address, 0x400000);
 	assert_int_equal(CTX.cr3, 0x9000);
 	assert_false(task.switched);

@@ -16,7 +16,7 @@
 #define TYPE_32 8u
 #define DESCRIPTOR_BUSY (1ull << 41)
 
-#define LOAD_TRIES 16
+#define TRIES 16 /* at what another processor changes, too */
 
 /* Instruction pointer, flags and the eight general registers follow each other. */
 static const struct format {
@@ -86,6 +86,7 @@ static int find_tss(struct task_switch *s)
 	bool returns = s->task->source == MULLION_TASK_IRET;
 	unsigned int bad = returns ? VECTOR_TS : VECTOR_GP;
 	const struct format *format;
+	struct span span;
 	int status;
 
 	if (selector & 4 || !(selector & ~3u) || (selector | 7u) > ctx->gdtr.limit)
@@ -102,13 +103,13 @@ static int find_tss(struct task_switch *s)
 	format = format_of(&s->tss);
 	if (s->tss.limit < format->size - 1u)
 		return emulate_raise(&s->e, VECTOR_TS, selector & ~3u);
-	status = find(&s->e, s->tss.base, s->image, 0x2c, s->nested ? GUEST_WALK_WRITE : 0,
-		      &s->link_at);
-	if (!status && format == &format32) {
-		struct span rest;
-
-		status = find(&s->e, s->tss.base + 0x2c, s->image + 0x2c, TSS_MAX - 0x2c, 0, &rest);
-	}
+	status = find(&s->e, s->tss.base, s->image, format16.size, 0, &span);
+	if (!status && format == &format32)
+		status = find(&s->e, s->tss.base + format16.size, s->image + format16.size,
+			      format32.size - format16.size, 0, &span);
+	if (!status && s->nested)
+		status = find(&s->e, s->tss.base + TSS_LINK, s->image, 2, GUEST_WALK_WRITE,
+			      &s->link_at);
 	return status;
 }
 
@@ -156,21 +157,22 @@ static int leave_old(struct task_switch *s)
 {
 	struct emulation *e = &s->e;
 	uint16_t link = e->ctx->seg[MULLION_TR].selector;
-	uint64_t old = 0;
+	uint64_t old;
 
 	if (s->task->source != MULLION_TASK_IRET &&
 	    emulate_span_exchange(e, &s->descriptor_at, s->descriptor,
 				  s->descriptor | DESCRIPTOR_BUSY))
 		return EMULATE_AGAIN;
 	save_old(s);
-	if (s->leaves && !emulate_span_read(e, &s->old_descriptor_at, &old)) {
-		old &= ~DESCRIPTOR_BUSY;
-		put(e, &s->old_descriptor_at, &old);
+	for (unsigned int tries = 0; s->leaves && tries < TRIES; tries++) {
+		old = 0;
+		if (emulate_span_read(e, &s->old_descriptor_at, &old) ||
+		    emulate_span_exchange(e, &s->old_descriptor_at, old, old & ~DESCRIPTOR_BUSY) !=
+			    EMULATE_AGAIN)
+			break;
 	}
-	if (s->nested) {
-		memcpy(s->image + TSS_LINK, &link, 2);
-		put(e, &s->link_at, s->image);
-	}
+	if (s->nested)
+		put(e, &s->link_at, &link);
 	return EMULATE_DONE;
 }
 
@@ -240,7 +242,7 @@ static int load_segments(struct emulation *e)
 
 		if (order[i] == MULLION_LDTR && selector & 4)
 			return emulate_raise(e, VECTOR_TS, selector & ~3u);
-		for (unsigned int tries = 0; tries < LOAD_TRIES; tries++) {
+		for (unsigned int tries = 0; tries < TRIES; tries++) {
 			status = emulate_load_segment(e, order[i], selector);
 			if (status != EMULATE_AGAIN)
 				break;
