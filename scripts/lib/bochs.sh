@@ -55,6 +55,12 @@ bochs_debug() {
 	{ echo "ldsym global \"$1/symbols\""; cat "$2"; } >"$1/commands"
 }
 
+# bochs_after_rdmsr FUNCTION : the address behind the first RDMSR in a function of root mode.
+bochs_after_rdmsr() {
+	objdump -d --no-show-raw-insn "--disassemble=$1" "$BUILD/mullion.elf" |
+		awk '/rdmsr/ && !n++ { getline; sub(":", "", $1); print "0x" $1 }'
+}
+
 # bochs_run DIR TIMEOUT [OPTIONS] : runs what bochs_configure wrote, showing the console.
 # OPTIONS are lines for Bochs's configuration, quoted for a shell. TIMEOUT 0 is none. Status: 0
 # after a power-off, 124 after TIMEOUT seconds, 1 after anything else (DIR/log says what).
