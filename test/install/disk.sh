@@ -8,6 +8,7 @@
 # shellcheck source=scripts/lib/disk.sh
 . "$TOP/scripts/lib/disk.sh"
 
+PATH=$PATH:/usr/sbin:/sbin
 STARTED=$(date +%s)
 
 step() { echo "install: $(($(date +%s) - STARTED)) s: $*"; }

@@ -99,9 +99,10 @@ boot newer bios "mullion guest"
 on_mullion newer || fail "the menu's default is not Mullion"
 grep -q "^Linux .* $NEWER " "$OUT/newer.answer" || fail "the newer kernel did not boot"
 
-step "the packages go, and the newer kernel"
-in_machine "apt-get -y purge mullion mullion-dkms
-	apt-get -y purge \$(cd /mnt/kernel; ls | sed 's/_.*//'); ! test -e /var/lib/dkms/mullion"
+step "the newer kernel goes, then the packages"
+in_machine "apt-get -y purge \$(cd /mnt/kernel; ls | sed 's/_.*//')
+	apt-get -y purge mullion mullion-dkms
+	! test -e /var/lib/dkms/mullion"
 boot after bios plain
 ! on_mullion after || fail "this was to be Linux alone"
 remember after
