@@ -64,7 +64,7 @@ GUEST(hidden, "mov %dr0, %eax\n mov $0x77, %ebx\n mov %ebx, %dr1\n mov %dr1, %ec
 /* The guest has its debug registers while a debugger has the processor's. */
 static void test_hidden(void)
 {
-	const uint64_t dr[8] = { [0] = CODE + 26, [7] = 0x402 };
+	const uint64_t dr[8] = { [0] = CODE + 27, [7] = 0x402 };
 	struct machine m = MACHINE(hidden);
 	struct kvm_debugregs own = { .db = { 0x1234 }, .dr6 = DR6_RESET, .dr7 = 0x400 };
 	struct kvm_regs regs;

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # The KVM interface, the payload guests in stock QEMU, and what a killed QEMU leaves behind.
-# files: test/kvm/kvm_smoke test/payload/cpu test/payload/memory test/payload/modes
+# files: test/kvm/kvm_smoke test/kvm/kvm_debug test/payload/cpu test/payload/memory test/payload/modes
 # files: test/payload/leak test/isolation/isolation_probe test-guests/exit.img
 
 /share/kvm_smoke ports mmio strings interrupts signals dirty-log state in-kernel-writes \
 	shutdown || fail "the smoke test of the KVM interface"
+/share/kvm_debug || fail "debuggers outside the guest"
 
 failed=
 # payload NAME ARGUMENTS
