@@ -241,9 +241,6 @@ static void service_exit(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_EXCEPTION:
 		vcpu_inject_exception(v, x->exception.vector, x->exception.error);
 		break;
-	case EXIT_XSETBV:
-		xsetbv(v, x);
-		break;
 	case EXIT_FORBIDDEN:
 		vcpu_inject_exception(v, EXC_UD, 0);
 		break;
@@ -283,6 +280,9 @@ void exit_handle(struct vcpu *v, const struct vm_exit *x)
 	case EXIT_RDMSR:
 	case EXIT_WRMSR:
 		msr_exit(v, x);
+		break;
+	case EXIT_XSETBV:
+		xsetbv(v, x);
 		break;
 	case EXIT_PRIVILEGED:
 		vcpu_inject_exception(v, EXC_GP, 0);
