@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # Two processors: thousands of NMIs, sent to a processor that goes from Linux to a guest and
-# back, of which each must arrive in Linux; and a guest of 64 bits by -kernel.
+# back, of which each must arrive in Linux; and a guest of 64 bits with two vCPUs by -kernel.
 # modules: isolation
 # files: test-guests/cloud.vmlinuz test-guests/tiny-amd64.initramfs
 # files: test/payload/leak test/isolation/isolation_probe
@@ -23,8 +23,9 @@ ended beside
 mullion stat
 
 taskset -p 3 $$
-start linux -kernel /share/cloud.vmlinuz -initrd /share/tiny-amd64.initramfs \
-	-append "console=ttyS0 quiet cryptomgr.notests"
-wait_console linux 90 GUEST-USERLAND
+start linux -smp 2 -kernel /share/cloud.vmlinuz -initrd /share/tiny-amd64.initramfs \
+	-append "console=ttyS0 cryptomgr.notests"
+wait_console linux 200 'Total of 2 processors activated'
+wait_console linux 200 GUEST-USERLAND
 ended linux || fail "QEMU's status was $?"
 say "passed"
