@@ -29,15 +29,19 @@ fail() {
 
 # BusyBox's read knows -t.
 # shellcheck disable=SC3045
-# next : the payload's next line, in $line; halted as it is, it is woken again each second.
+# next : the payload's next line, in $line; once it has said something, and so can take an NMI,
+# it is woken again each second, halted as it is.
 next() {
 	until read -r -t 1 line <&3; do
-		kill -0 "$qemu" 2>/dev/null || fail "QEMU ended"
+		if ! kill -0 "$qemu" 2>/dev/null; then
+			wait "$qemu"
+			fail "QEMU ended with status $?"
+		fi
 		tries=$((tries + 1))
 		[ $tries -lt 60 ] || fail "the payload says nothing"
-		echo nmi >&4
+		[ -z "$heard" ] || echo nmi >&4
 	done
-	tries=0
+	tries=0 heard=1
 }
 
 [ "$counter" != kvm ] || mount -t debugfs none /sys/kernel/debug 2>/dev/null
@@ -59,7 +63,7 @@ qemu=$!
 exec 4<>"$dir/monitor.in" 3<>"$dir/serial.out"
 cat "$dir/monitor.out" >/dev/null &
 
-tries=0
+tries=0 heard=
 while next; do
 	# shellcheck disable=SC2086
 	set -- ${line%?}
@@ -74,7 +78,11 @@ while next; do
 		continue
 		;;
 	done) break ;;
-	*) continue ;;
+	"") continue ;;
+	*)
+		echo "measure: the payload says: $line" >&2
+		continue
+		;;
 	esac
 	echo nmi >&4
 done
