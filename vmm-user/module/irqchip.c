@@ -241,12 +241,16 @@ u8 irqchip_pic_acknowledge(struct mullion_vm *vm)
 static u8 pic_port_read(struct mullion_vm *vm, u16 port)
 {
 	struct irqchip *chip = &vm->irqchip;
+	bool polled;
 	u16 ended;
 	u8 value;
 
 	raw_spin_lock_irq(&chip->lock);
+	/* Only a poll, which acknowledges, changes anything. */
+	polled = chip->pic.chip[0].poll || chip->pic.chip[1].poll;
 	value = pic_read(&chip->pic, port, &ended);
-	pic_update(vm);
+	if (polled)
+		pic_update(vm);
 	raw_spin_unlock_irq(&chip->lock);
 	pic_ended(vm, ended);
 	return value;

@@ -35,10 +35,13 @@ int steal_set(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 
 void steal_update(struct mullion_vcpu *v)
 {
-	u64 gpa = v->msrs.kvm_steal_time & ADDRESS, now = run_delay();
+	u64 gpa = v->msrs.kvm_steal_time & ADDRESS, now;
 	struct kvm_steal_time st;
 
-	if (!(v->msrs.kvm_steal_time & KVM_MSR_ENABLED) || (now == v->steal_seen && !v->steal_due))
+	if (!(v->msrs.kvm_steal_time & KVM_MSR_ENABLED))
+		return;
+	now = run_delay();
+	if (now == v->steal_seen && !v->steal_due)
 		return;
 	if (guest_ram_read(v, gpa, &st, sizeof(st)))
 		return;
