@@ -235,6 +235,7 @@ static void icebp(struct vcpu *v, struct vm_exit *x)
 	svm_skip(v, x->insn_len ? x->insn_len : 1);
 	x->kind = EXIT_EXCEPTION;
 	x->exception.vector = EXC_DB;
+	x->exception.error = 0;
 	x->rip = vmcb_of(v)->save.rip;
 }
 

@@ -70,6 +70,7 @@ bool svm_skip(struct vcpu *v, uint8_t len)
 	if (!is_code64(s->efer, &s->cs))
 		s->rip = (uint32_t)s->rip;
 	b->control.interrupt_shadow = 0;
+	s->rflags &= ~RFLAGS_RF;
 	return s->rflags & RFLAGS_TF || v->request & MULLION_REQUEST_SINGLE_STEP;
 }
 

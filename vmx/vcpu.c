@@ -102,6 +102,7 @@ bool vmx_skip(struct vcpu *v, uint8_t len)
 		next = (uint32_t)next;
 	vmwrite(GUEST_RIP, next);
 	vmcs_switch(GUEST_INTERRUPTIBILITY, BLOCKED_BY_STI | BLOCKED_BY_MOV_SS, false);
+	vmcs_switch(GUEST_RFLAGS, RFLAGS_RF, false);
 	return vmread(GUEST_RFLAGS) & RFLAGS_TF || v->request & MULLION_REQUEST_SINGLE_STEP;
 }
 
