@@ -53,18 +53,34 @@ static u32 used(const struct dirty_ring *ring)
 	return ring->filled - READ_ONCE(ring->emptied);
 }
 
+/* Whether the last entry tells of the page and has not been taken yet: who takes it will then see
+ * what was written before this. */
+static bool told_of(const struct dirty_ring *ring, u32 slot, u64 offset)
+{
+	const struct kvm_dirty_gfn *last = &ring->entries[(ring->filled - 1) & (ring->size - 1)];
+
+	smp_mb();
+	return used(ring) && READ_ONCE(last->slot) == slot && READ_ONCE(last->offset) == offset &&
+	       READ_ONCE(last->flags) == KVM_DIRTY_GFN_F_DIRTY;
+}
+
+/*
+ * A string instruction comes here with each of its elements. It fills no more than RESERVED pages
+ * in one exit; but by ioctls between runs user space can have more written than its ring holds.
+ */
 void dirty_ring_push(struct mullion_vcpu *v, const struct mullion_slot *slot, u64 offset)
 {
 	struct dirty_ring *ring = &v->ring;
 	struct kvm_dirty_gfn *entry;
 
-	if (!ring->entries || WARN_ON_ONCE(used(ring) == ring->size))
+	if (used(ring) == ring->size || told_of(ring, slot->id, offset))
 		return;
 	entry = &ring->entries[ring->filled & (ring->size - 1)];
 	WRITE_ONCE(entry->slot, slot->id);
 	WRITE_ONCE(entry->offset, offset);
-	smp_store_release(&entry->flags, KVM_DIRTY_GFN_F_DIRTY);
+	/* In this order: user space that has seen the entry has it reset, too. */
 	WRITE_ONCE(ring->filled, ring->filled + 1);
+	smp_store_release(&entry->flags, KVM_DIRTY_GFN_F_DIRTY);
 }
 
 bool dirty_ring_full(const struct mullion_vcpu *v)

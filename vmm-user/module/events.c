@@ -147,6 +147,8 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 			.error = events->exception.has_error_code ? events->exception.error_code :
 								    0,
 		};
+		if (inject.vector == BP_VECTOR)
+			guest_debug_pass_int3(v);
 	} else if (events->nmi.injected) {
 		inject = (struct mullion_event){ .valid = 1,
 						 .type = MULLION_EVENT_NMI,

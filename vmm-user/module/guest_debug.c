@@ -107,6 +107,7 @@ u32 guest_debug_request(struct mullion_vcpu *v)
 	struct mullion_run *run = v->run;
 	u32 request = MULLION_REQUEST_DEBUG;
 
+	v->debug.int3_length = 0;
 	if (v->debug.control & KVM_GUESTDBG_USE_HW_BP) {
 		/* Anew for each entry: a #DB has changed DR6 and perhaps DR7. */
 		memcpy(run->dr, v->debug.user, sizeof(run->dr));
@@ -192,6 +193,10 @@ static int move(struct mullion_vcpu *v)
 		vcpu_raise(v, UD_VECTOR, false, 0);
 		return EXIT_CONTINUE;
 	}
+	if (ctx->cpl) {
+		vcpu_raise(v, GP_VECTOR, true, 0);
+		return EXIT_CONTINUE;
+	}
 	if (dr[7] & DR_GENERAL_DETECT) {
 		/* The guest's own debugger waits for this. */
 		dr[7] &= ~(u64)DR_GENERAL_DETECT;
@@ -224,12 +229,14 @@ int exit_debug(struct mullion_vcpu *v)
 	int ret;
 
 	if (exit->debug.vector == BP_VECTOR) {
+		v->debug.int3_length = exit->insn_len ?: 1;
+		v->debug.int3_rip = v->run->rip;
 		if (v->debug.control & KVM_GUESTDBG_USE_SW_BP)
 			return to_user(v, BP_VECTOR, 0);
 		ret = vcpu_change(v, MULLION_GROUP_RIP);
 		if (ret)
 			return ret;
-		v->run->rip += exit->insn_len ?: 1;
+		guest_debug_pass_int3(v);
 		vcpu_raise(v, BP_VECTOR, false, 0);
 		return EXIT_CONTINUE;
 	}
@@ -240,6 +247,12 @@ int exit_debug(struct mullion_vcpu *v)
 		return db_to_user(v, exit->debug.dr6);
 	vcpu_raise(v, DB_VECTOR, false, 0);
 	return EXIT_CONTINUE;
+}
+
+void guest_debug_pass_int3(struct mullion_vcpu *v)
+{
+	if (v->debug.int3_length && v->run->rip == v->debug.int3_rip)
+		v->run->rip += v->debug.int3_length;
 }
 
 void guest_debug_collect(struct mullion_vcpu *v)

@@ -23,14 +23,14 @@ static bool vector_test(const struct lapic *l, uint32_t set, uint8_t vector)
 	return get(l, word_of(set, vector / 32)) >> vector % 32 & 1;
 }
 
-static void vector_put(struct lapic *l, uint32_t set, uint8_t vector, bool value)
+/* -> what it was. */
+static bool vector_put(struct lapic *l, uint32_t set, uint8_t vector, bool value)
 {
 	uint32_t *word = &l->page[word_of(set, vector / 32) / 4], bit = 1u << vector % 32;
+	uint32_t before = value ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) :
+				  __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
 
-	if (value)
-		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
-	else
-		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+	return before & bit;
 }
 
 static int vector_highest(const struct lapic *l, uint32_t set)
@@ -156,12 +156,9 @@ void lapic_end_of_interrupt(struct lapic *l, struct lapic_effect *effect)
 
 static enum lapic_accepted request(struct lapic *l, uint8_t vector, bool level)
 {
-	bool before = vector_test(l, LAPIC_IRR, vector);
-
 	/* Before the request, with which its taker finds it. */
 	vector_put(l, LAPIC_TMR, vector, level);
-	vector_put(l, LAPIC_IRR, vector, true);
-	return before ? LAPIC_COALESCED : LAPIC_ACCEPTED;
+	return vector_put(l, LAPIC_IRR, vector, true) ? LAPIC_COALESCED : LAPIC_ACCEPTED;
 }
 
 void lapic_error(struct lapic *l, uint32_t bit)

@@ -169,23 +169,24 @@ int memslot_set(struct mullion_vm *vm, const struct kvm_userspace_memory_region 
 
 void memslot_mark_dirty(struct mullion_vcpu *v, struct mullion_slot *slot, u64 gfn)
 {
-	if (slot->dirty)
-		set_bit(gfn - slot->gfn, slot->dirty);
-	else if (slot_is_logged(slot))
+	if (v->ring.entries && slot_is_logged(slot))
 		dirty_ring_push(v, slot, gfn - slot->gfn);
+	else if (slot->dirty)
+		set_bit(gfn - slot->gfn, slot->dirty);
 }
 
 /*
  * Takes the bits that `wanted` names (as it is at `first`, a multiple of a word's bits) out of the
  * slot's bitmap, leaves those of them that were set in `wanted`, and protects their pages. A fault
  * maps first and sets the bit then: whatever is written after the bit was taken here is either
- * reported by it, or its page is protected below and faults again.
+ * reported by it, or its page is protected below and faults again. So may those in small gaps
+ * between them, for whom that is harmless, and which would make a call each.
  */
 static void harvest(struct mullion_vm *vm, struct mullion_slot *slot, u64 first, u64 pages,
 		    unsigned long *wanted)
 {
 	unsigned long *dirty = slot->dirty + first / BITS_PER_LONG;
-	unsigned long word, from, to;
+	unsigned long word, from, to, next;
 
 	for (word = 0; word < BITS_TO_LONGS(pages); word++) {
 		if (wanted[word] && READ_ONCE(dirty[word]))
@@ -194,9 +195,12 @@ static void harvest(struct mullion_vm *vm, struct mullion_slot *slot, u64 first,
 		else
 			wanted[word] = 0;
 	}
-	for (from = find_first_bit(wanted, pages); from < pages;
-	     from = find_next_bit(wanted, pages, to)) {
-		to = find_next_zero_bit(wanted, pages, from);
+	for (from = find_first_bit(wanted, pages); from < pages; from = next) {
+		next = from;
+		do {
+			to = find_next_zero_bit(wanted, pages, next);
+			next = find_next_bit(wanted, pages, to);
+		} while (next < pages && next - to < BITS_PER_LONG);
 		memory_protect(vm, slot->gfn + first + from, to - from);
 		cond_resched();
 	}

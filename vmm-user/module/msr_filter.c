@@ -14,7 +14,8 @@ bool msr_filter_allows(const struct msr_filter *filter, uint32_t index, bool wri
 		const struct msr_range *range = &filter->ranges[i];
 		uint32_t at = index - range->base;
 
-		if (at < range->count && (write ? range->write : range->read))
+		if (index >= range->base && at < range->count &&
+		    (write ? range->write : range->read))
 			return range->allowed[at / 64] >> at % 64 & 1;
 	}
 	return filter->allow;

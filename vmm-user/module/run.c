@@ -286,6 +286,10 @@ static int run_checked(struct mullion_vcpu *v)
 		ret = take_cr8(v);
 	if (ret)
 		return ret;
+	if (dirty_ring_full(v)) {
+		ret = exit_simple(v, KVM_EXIT_DIRTY_RING_FULL);
+		goto out;
+	}
 	if (v->complete) {
 		int (*complete)(struct mullion_vcpu * v) = v->complete;
 

@@ -83,6 +83,8 @@ struct mullion_vcpu {
 		u32 control;   /* KVM_GUESTDBG_*; 0: no debugger */
 		bool step_due; /* an instruction was completed that the debugger steps over */
 		u64 user[8], guest[8]; /* debug registers: see guest_debug.c */
+		u8 int3_length;        /* user space was told of an INT3 of as many bytes, */
+		u64 int3_rip;          /* here, and may give it back; 0 bytes: of none */
 	} debug;
 
 	struct dirty_ring ring;
@@ -192,6 +194,9 @@ u32 guest_debug_request(struct mullion_vcpu *v);
 void guest_debug_collect(struct mullion_vcpu *v);
 /* debug.step_due: tells user space. */
 int guest_debug_stepped(struct mullion_vcpu *v);
+/* User space has #BP raised: goes past the INT3 that it was told of, if RIP is still there, as the
+ * delivery wants it. RIP is loaded and will be stored. */
+void guest_debug_pass_int3(struct mullion_vcpu *v);
 int exit_debug(struct mullion_vcpu *v);
 
 /* -- undefined.c, pv_hypercall.c ------------------------------------------- */
