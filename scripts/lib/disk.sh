@@ -68,6 +68,18 @@ disk_from_root() {
 	rm -rf "$scratch"
 }
 
+# have_loop_devices : whether in_disk can work here. A container may have none.
+have_loop_devices() {
+	local image loop
+	image=$(mktemp)
+	truncate -s 1M "$image"
+	loop=$(as_root losetup --find --show "$image" 2>/dev/null) &&
+		as_root losetup --detach "$loop" && as_root unshare --mount true
+	local status=$?
+	rm -f "$image"
+	return $status
+}
+
 # in_disk IMAGE DIR COMMAND : runs COMMAND by a shell in the Debian on disk_from_root's IMAGE,
 # with its root file system mounted and DIR as /mnt. There the disk is called /dev/vda, as in
 # the machine; what the machine is busy with otherwise is not to be seen. Needs root.
