@@ -25,8 +25,8 @@ static const char *const parts[] = {
 	"dkms status",
 	"tail -n 60 /var/lib/dkms/mullion/*/build/make.log",
 	"cat /etc/default/mullion",
-	"grep -E '^[[:space:]]*(set default|menuentry|submenu|multiboot2|module2|linux|initrd)' "
-	"/boot/grub/grub.cfg",
+	("grep -E '^[[:space:]]*(set default|menuentry|submenu|multiboot2|module2|linux|initrd)' "
+	 "/boot/grub/grub.cfg"),
 	"cat /proc/modules",
 	"sed '/^$/q' /proc/cpuinfo",
 	"cat /proc/meminfo",
