@@ -45,7 +45,8 @@ panic: action=fatal
 error: action=report
 info: action=ignore
 END
-	echo continue >"$dir/commands"
+	# More than once: should the debugger stop of its own accord, there is nobody to go on.
+	printf 'continue\n%.0s' {1..100} >"$dir/commands"
 }
 
 # bochs_debug DIR COMMANDS IMAGE : the next run is for Bochs's debugger, which knows IMAGE's
