@@ -160,6 +160,21 @@ struct emulate_context {
 	unsigned int kept_used;
 };
 
+/* How the vCPU translates linear addresses, by the registers that are loaded. */
+static inline struct guest_paging emulate_paging(const struct emulate_context *ctx)
+{
+	return (struct guest_paging){
+		.cr0 = ctx->cr0,
+		.cr3 = ctx->cr3,
+		.cr4 = ctx->cr4,
+		.efer = ctx->efer,
+		.rflags = ctx->rflags,
+		.cpl = ctx->cpl,
+		.phys_bits = ctx->phys_bits,
+		.gib_pages = ctx->gib_pages,
+	};
+}
+
 /* Prepares a context: everything zero but `ops`, `opaque`, and phys_bits 40. */
 void emulate_init(struct emulate_context *ctx, const struct emulate_ops *ops, void *opaque);
 
@@ -189,9 +204,9 @@ enum emulate_result emulate_length(struct emulate_context *ctx);
 
 /* A task switch, for processors that leave it to software. */
 struct emulate_task {
-	uint16_t selector; /* of the new task's TSS */
-	uint8_t source;    /* enum mullion_task_source */
-	uint8_t insn_len;  /* of the instruction at RIP that switches; 0: an event does */
+	uint16_t selector;          /* of the new task's TSS */
+	uint8_t source;             /* enum mullion_task_source */
+	uint8_t insn_len;           /* of the instruction at RIP that switches; 0: an event does */
 	struct mullion_event event; /* with insn_len 0: what is delivered by the switch */
 
 	/* Results. */

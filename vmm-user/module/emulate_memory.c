@@ -20,16 +20,7 @@ static int page_fault(struct emulation *e, uint64_t linear, uint32_t error)
 static int translate(struct emulation *e, uint64_t linear, unsigned int access, uint64_t *gpa)
 {
 	const struct emulate_context *ctx = e->ctx;
-	struct guest_paging paging = {
-		.cr0 = ctx->cr0,
-		.cr3 = ctx->cr3,
-		.cr4 = ctx->cr4,
-		.efer = ctx->efer,
-		.rflags = ctx->rflags,
-		.cpl = ctx->cpl,
-		.phys_bits = ctx->phys_bits,
-		.gib_pages = ctx->gib_pages,
-	};
+	const struct guest_paging paging = emulate_paging(ctx);
 	/* Plain reads and writes repeat within a REP: they are remembered. */
 	bool plain = !(access & ~GUEST_WALK_WRITE);
 	unsigned int slot = access & GUEST_WALK_WRITE ? 1 : 0;

@@ -138,16 +138,7 @@ bool guest_code_write(struct mullion_vcpu *v, u64 offset, u8 byte)
 {
 	const struct emulate_context *ctx = &v->emulate;
 	const struct mullion_segment *cs = &ctx->seg[MULLION_CS];
-	const struct guest_paging paging = {
-		.cr0 = ctx->cr0,
-		.cr3 = ctx->cr3,
-		.cr4 = ctx->cr4,
-		.efer = ctx->efer,
-		.rflags = ctx->rflags,
-		.cpl = ctx->cpl,
-		.phys_bits = ctx->phys_bits,
-		.gib_pages = ctx->gib_pages,
-	};
+	const struct guest_paging paging = emulate_paging(ctx);
 	bool wide = ctx->efer & EFER_LMA && cs->attr & ATTR_LONG;
 	u64 linear = wide ? offset : (u32)(cs->base + offset);
 	struct guest_walk walk;
