@@ -109,12 +109,14 @@ static void arm(struct vcpu *v)
 		vmcs_switch(PIN_CONTROLS, PIN_TIMER, armed & ARM_TIMER);
 }
 
-/* The service domain's next event from those that root mode latched for it. */
+/* The service domain's next event from those that root mode latched for it. An NMI that has not
+ * been delivered yet is one with the next: nested in its handler that would be lost. */
 static void take_latched(struct cpu *cpu, struct vcpu *v)
 {
-	uint8_t vector = cpu->latched & BIT(EXC_MC) ? EXC_MC : EXC_NMI;
+	uint8_t vector = !v->inject.valid && cpu->latched & BIT(EXC_MC) ? EXC_MC : EXC_NMI;
 
-	if (!v->is_service || !cpu->latched || v->inject.valid)
+	if (!v->is_service || !(cpu->latched & BIT(vector)) ||
+	    (v->inject.valid && v->inject.type != MULLION_EVENT_NMI))
 		return;
 	__atomic_fetch_and(&cpu->latched, ~(uint32_t)BIT(vector), __ATOMIC_RELAXED);
 	v->inject = (struct mullion_event){
@@ -217,7 +219,9 @@ static enum entry_result enter(struct cpu *cpu, struct vcpu *v)
 	if (vmx_features.clear_buffers && !v->is_service)
 		__asm__ volatile("verw %0" ::"m"((const uint16_t){ ROOT_DS }) : "cc");
 
-	result = vmx_enter(v->gpr, vx->launched, &cpu->latched);
+	/* With the timer armed the next exit looks at what is latched; nothing else would. */
+	result = vmx_enter(v->gpr, vx->launched,
+			   vx->armed & ARM_TIMER ? &(const uint32_t){ 0 } : &cpu->latched);
 
 	vx->launched |= result == ENTRY_DONE;
 	vx->cr2 = read_cr2();

@@ -24,11 +24,9 @@ struct vmx_vcpu {
 	uint64_t dr6;	   /* while not live */
 	uint32_t armed;	   /* what the controls stand for, see run.c */
 	bool active;	   /* its VMCS may be cached by the last processor */
-	bool launched;
-	bool dr6_live;
+	bool launched, dr6_live;
 	bool flush;	   /* translations go before the next entry */
 	bool reload_pdptes;
-	uint8_t software_length; /* of the injected event's instruction */
 };
 
 static inline struct vmx_vcpu *vmx_of(struct vcpu *v)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Machine checks find the service domain: waits until processor `cpu` has taken `count` of them, in
- * a handler of its own, and has root mode called there meanwhile so that they come there, too.
+ * a handler of its own, and has root mode called there meanwhile so that they come there, too,
+ * also when it is about to answer with an exception.
  * Reads root mode's log when it is ready, which a debugger outside may wait for. Loading fails
  * with EIO if one was lost or came too often. Linux must not have page tables of their own for
  * user mode (nopti), for they lack the handler.
@@ -81,8 +82,10 @@ static int call_root_mode(void *unused)
 	int i;
 
 	while (!kthread_should_stop()) {
-		for (i = 0; i < 100; i++)
+		for (i = 0; i < 100; i++) {
 			raw_hypercall(MULLION_HC_VERSION, arg, &changed);
+			wrmsrl_safe(MSR_IA32_FEAT_CTL, 0); /* locked: a #GP by root mode */
+		}
 		cond_resched();
 	}
 	return 0;
