@@ -7,16 +7,21 @@
 
 # bench_results FILE... : RESULTS of a file for each hypervisor, with lines
 #	NAME ROUNDS INSTRUCTIONS TRANSITIONS
-# of which "nothing" is what measuring itself costs. The first file says which operations.
+# of which "nothing" is what measuring itself costs: instructions in each round, transitions before
+# and after them. The first file says which operations.
 bench_results() {
 	awk '
-		function each(sum, nothing, rounds, format) {
-			return sum == "-" ? sum : sprintf(format, (sum - nothing) / rounds)
+		function number(value, format) {
+			value = sprintf(format, value)
+			return value + 0 == 0 ? sprintf(format, 0) : value # and no -0
 		}
 		FNR == 1 { files++ }
 		files == 1 { name[NR] = $1; count = NR }
-		$1 == "nothing" { t = $3; n = $4; next }
-		{ result[files, $1] = each($3, t, $2, "%.0f") " " each($4, n, $2, "%.1f") }
+		$1 == "nothing" { t = $3 / $2; n = $4; next }
+		{
+			result[files, $1] = number($3 / $2 - t, "%.0f") " " \
+				($4 == "-" ? $4 : number(($4 - n) / $2, "%.1f"))
+		}
 		END {
 			for (i = 2; i <= count; i++) {
 				printf "%s", name[i]
@@ -39,13 +44,17 @@ bench_table() {
 		}
 		{
 			printf "%-20s", $1
-			for (i = 1; i <= count; i++) printf " %12s %6s", $(2 * i), $(2 * i + 1)
+			for (i = 1; i <= count; i++) {
+				printf " %12s %6s", $(2 * i), $(2 * i + 1)
+				if ($(2 * i) == "-") lacking = 1
+			}
 			for (i = 2; i <= count; i++) {
 				compared = $2 != "-" && $(2 * i) + 0 != 0
 				printf " %8s", compared ? sprintf("%.2f", $2 / $(2 * i)) : "-"
 			}
 			print ""
-		}' "$2"
+		}
+		END { if (lacking) print "-: the guest has a machine without that device there" }' "$2"
 }
 
 # bench_json NAMES RESULTS

@@ -25,12 +25,10 @@
 #define VECTOR 0x60
 #define PIC_MASK 0x21
 #define PIT_CONTROL 0x43
-#define POST_CODES 0x80
-#define PM_TIMER 0x608 /* q35, where SeaBIOS puts it */
+#define PM_TIMER 0x608      /* q35, where SeaBIOS puts it */
+#define PM_TIMER_XEN 0xb008 /* Xen's machine, which is no q35 */
 #define PCI_ADDRESS 0xcf8
 #define PCI_DATA 0xcfc
-#define HPET 0xfed00000ull
-#define HPET_STATUS 0x20
 #define MSR_TSC_ADJUST 0x3b
 #define MSR_PAT 0x277
 #define MSR_KERNEL_GS_BASE 0xc0000102u
@@ -49,6 +47,7 @@
 #define COM_IER_EMPTY 2
 #define COM_IIR 2
 #define COM_MCR 4
+#define COM_SCRATCH 7
 #define COM_MCR_OUT2 8 /* lets the interrupt out */
 #define PARTS 10
 
@@ -135,28 +134,37 @@ static void port_write_in_kernel(void)
 
 static void port_in_qemu(void)
 {
-	inb(POST_CODES);
+	inb(COM2 + COM_SCRATCH);
 }
+
+static uint16_t pm_timer_port;
 
 static void pm_timer(void)
 {
-	inl(PM_TIMER);
+	inl(pm_timer_port);
+}
+
+/* Where a timer counts. */
+static bool pm_timer_prepare(void)
+{
+	static const uint16_t ports[] = { PM_TIMER, PM_TIMER_XEN };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++) {
+		uint32_t first = inl(ports[i]);
+
+		pm_timer_port = ports[i];
+		for (unsigned int reads = 0; reads < 100; reads++) {
+			if (inl(pm_timer_port) != first)
+				return true;
+		}
+	}
+	return false;
 }
 
 static void pci_config(void)
 {
 	outl(PCI_ADDRESS, 0x80000000);
 	inl(PCI_DATA);
-}
-
-static void mmio_read(void)
-{
-	(void)*(volatile uint32_t *)HPET;
-}
-
-static void mmio_write(void)
-{
-	*(volatile uint32_t *)(HPET + HPET_STATUS) = 0;
 }
 
 static void fresh_small(void)
@@ -207,22 +215,14 @@ static void halt(void)
 	__asm__ volatile("sti; hlt; cli");
 }
 
-/* The other processor halts; its handler counts, acknowledges, and it halts again. */
-static void other_ipi(void)
+/* To the other processor, which halts, and back to this one, which does meanwhile. */
+static void ipi_round_trip(void)
 {
 	uint32_t seen = interrupts;
 
-	apic_write(APIC_ICR_LOW, APIC_ICR_ASSERT | VECTOR);
-	while (interrupts == seen)
-		__asm__ volatile("pause");
-}
-
-static bool other_ipi_prepare(void)
-{
-	if (!second_start())
-		return false;
-	apic_write(APIC_ICR_HIGH, second_apic_id << 24);
-	return true;
+	second_ask(VECTOR);
+	while (interrupts - seen < 2)
+		__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
 static void ioapic_write(uint32_t reg, uint32_t value)
@@ -261,10 +261,12 @@ static bool device_interrupt_prepare(void)
 /* A request whose end comes by MSI-X; the processor halts meanwhile. */
 static void virtio_request(void)
 {
+	uint32_t seen = interrupts;
+
 	virtio_ask();
 	virtio_kick();
-	while (!virtio_answered())
-		__asm__ volatile("sti; hlt; cli");
+	while (interrupts == seen)
+		__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
 static bool virtio_prepare(void)
@@ -294,10 +296,10 @@ static const struct operation {
 	{ .name = "port-read-kernel", .run = port_in_kernel },
 	{ .name = "port-write-kernel", .run = port_write_in_kernel },
 	{ .name = "port-read-qemu", .run = port_in_qemu },
-	{ .name = "pm-timer-read", .run = pm_timer },
+	{ .name = "pm-timer-read", .run = pm_timer, .prepare = pm_timer_prepare },
 	{ .name = "pci-config-read", .run = pci_config },
-	{ .name = "mmio-read-qemu", .run = mmio_read },
-	{ .name = "mmio-write-qemu", .run = mmio_write },
+	{ .name = "mmio-read-qemu", .run = virtio_register_read, .prepare = virtio_prepare },
+	{ .name = "mmio-write-qemu", .run = virtio_register_write, .prepare = virtio_prepare },
 	{ .name = "fresh-4k",
 	  .run = fresh_small,
 	  .parts = UNEVEN,
@@ -318,7 +320,7 @@ static const struct operation {
 	  .prepare = device_interrupt_prepare },
 	{ .name = "virtio-kick", .run = virtio_kick, .prepare = virtio_prepare },
 	{ .name = "virtio-request", .run = virtio_request, .prepare = virtio_prepare },
-	{ .name = "other-ipi", .run = other_ipi, .prepare = other_ipi_prepare },
+	{ .name = "ipi-round-trip", .run = ipi_round_trip, .prepare = second_start },
 };
 
 static volatile uint32_t nmis;

@@ -19,8 +19,8 @@ struct table_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-volatile uint32_t second_apic_id;
 static volatile bool running;
+static volatile uint8_t asked; /* by an interrupt of this vector; 0: not */
 static struct table_pointer idt_pointer;
 
 static void wait_ticks(uint64_t ticks)
@@ -49,14 +49,26 @@ bool second_start(void)
 	return running;
 }
 
+void second_ask(uint8_t vector)
+{
+	asked = vector;
+	apic_write(APIC_ICR_LOW, ICR_ALL_OTHERS | APIC_ICR_ASSERT | vector);
+}
+
 /* The second processor, in 64-bit mode on its own stack. */
 void second_main(void)
 {
 	__asm__ volatile("lidt %0" ::"m"(idt_pointer));
 	apic_write(APIC_SPURIOUS, 0x1ff);
 	apic_write(APIC_TPR, 0);
-	second_apic_id = apic_read(APIC_ID) >> 24;
 	running = true;
-	for (;;)
-		__asm__ volatile("sti; hlt" ::: "memory");
+	for (;;) {
+		uint8_t vector;
+
+		__asm__ volatile("sti; hlt; cli" ::: "memory");
+		vector = asked;
+		asked = 0;
+		if (vector)
+			apic_write(APIC_ICR_LOW, ICR_ALL_OTHERS | APIC_ICR_ASSERT | vector);
+	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The machine's second processor, which halts and takes interrupts. */
+/* The machine's second processor, which halts, takes interrupts, and answers them. */
 #ifndef BENCH_SECOND_H
 #define BENCH_SECOND_H
 
@@ -13,7 +13,10 @@
  */
 bool second_start(void);
 
-/* Its local APIC's ID, when it runs. */
-extern volatile uint32_t second_apic_id;
+/*
+ * Sends it an interrupt of `vector`, which it answers by one of the same to the first, once its
+ * handler is through. Only when the one before has been answered.
+ */
+void second_ask(uint8_t vector);
 
 #endif

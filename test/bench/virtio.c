@@ -63,6 +63,7 @@ static struct {
 static uint8_t data[SECTOR], status;
 
 static volatile uint16_t *notify;
+static volatile uint32_t *kept;
 
 static uint32_t pci_read(unsigned int device, unsigned int reg)
 {
@@ -178,6 +179,7 @@ static bool start(unsigned int device, uint8_t vector)
 	make_queue(common);
 	notify = (volatile uint16_t *)(parts.notify +
 				       common->queue_notify_off * parts.notify_multiplier);
+	kept = &common->device_feature_select;
 	common->device_status |= STATUS_DRIVER_OK;
 	return true;
 }
@@ -193,6 +195,16 @@ bool virtio_start(uint8_t vector)
 	return false;
 }
 
+void virtio_register_read(void)
+{
+	(void)*kept;
+}
+
+void virtio_register_write(void)
+{
+	*kept = 0;
+}
+
 void virtio_ask(void)
 {
 	__asm__ volatile("" ::: "memory");
@@ -202,9 +214,4 @@ void virtio_ask(void)
 void virtio_kick(void)
 {
 	*notify = 0;
-}
-
-bool virtio_answered(void)
-{
-	return used.index == available.index;
 }
