@@ -54,12 +54,8 @@ void cpu_features_init(void)
 		f->ibpb = sizes.ebx & BIT(12);
 		f->spec_ctrl = sizes.ebx & (BIT(14) | BIT(15) | BIT(24));
 	}
-	if (!f->amd && vendor_id.eax >= 7) {
-		struct cpuid_regs leaf7 = cpuid(7, 0);
-
-		f->ibpb = leaf7.edx & BIT(26);
-		f->spec_ctrl = leaf7.edx & BIT(26);
-	}
+	if (!f->amd && vendor_id.eax >= 7)
+		f->ibpb = f->spec_ctrl = cpuid(7, 0).edx & BIT(26);
 	f->efer = EFER_SCE | EFER_LME | EFER_NXE;
 	if (f->amd)
 		f->efer |= EFER_LMSLE | EFER_FFXSR | EFER_TCE;

@@ -114,8 +114,7 @@ static void guest_refused(struct vcpu *v, const struct vm_exit *x)
 	struct mullion_exit *e = &v->run->exit;
 
 	if (log_budget()) {
-		pr_warn("vm %u vcpu %u: the processor refused the state (exit code %lx)", v->vm->id,
-			v->index, x->code);
+		report_shutdown(v, "the processor refused its state");
 		vendor->dump(v);
 	}
 	/* The exit may have stored anything in the control block (QEMU's software processor

@@ -103,11 +103,9 @@ static void set_linux_entry(struct vcpu *v, const struct linux_entry *entry)
 	const struct mullion_segment code = { 0x10, 0xc9b, 0xffffffff, 0 };
 	const struct mullion_segment data = { 0x18, 0xc93, 0xffffffff, 0 };
 
-	vendor->get_state(v, MULLION_GROUPS, &state);
+	vendor->get_state(v, MULLION_GROUP_SEG | MULLION_GROUP_CR, &state);
 	for (unsigned int i = MULLION_ES; i <= MULLION_GS; i++)
 		state.seg[i] = i == MULLION_CS ? code : data;
-	for (unsigned int i = 0; i < MULLION_GPRS; i++)
-		state.gpr[i] = 0;
 	state.gpr[MULLION_RSI] = entry->boot_params_pa;
 	state.rip = entry->entry_pa;
 	state.rflags = RFLAGS_FIXED;

@@ -48,11 +48,6 @@ static void delay(uint64_t us)
 		cpu_relax();
 }
 
-static bool x2apic(void)
-{
-	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
-}
-
 static volatile uint32_t *apic_register(uint32_t offset)
 {
 	return phys_to_virt(apic_page + offset);
@@ -60,7 +55,7 @@ static volatile uint32_t *apic_register(uint32_t offset)
 
 static void send(uint32_t apic_id, uint32_t icr)
 {
-	if (x2apic()) {
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC) {
 		wrmsr(MSR_X2APIC + APIC_ICR_LOW / 16, (uint64_t)apic_id << 32 | icr);
 		return;
 	}

@@ -23,7 +23,6 @@
 #define CR4_PSE BIT(4)
 #define CR4_PAE BIT(5)
 #define CR4_MCE BIT(6)
-#define CR4_PGE BIT(7)
 #define CR4_OSFXSR BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
 #define CR4_LA57 BIT(12)
@@ -37,8 +36,6 @@
 #define RFLAGS_TF BIT(8)
 #define RFLAGS_IF BIT(9)
 #define RFLAGS_RF BIT(16)
-#define RFLAGS_VM BIT(17)
-#define RFLAGS_AC BIT(18)
 #define RFLAGS_VALID 0x3f7fd7ull /* bits that exist */
 
 #define EFER_SCE BIT(0)
@@ -63,7 +60,6 @@
 #define MSR_APIC_BASE 0x1bu
 #define MSR_SPEC_CTRL 0x48u
 #define MSR_PRED_CMD 0x49u
-#define MSR_PATCH_LEVEL 0x8bu
 #define MSR_MCG_STATUS 0x17au
 #define MCG_STATUS_RIPV BIT(0) /* what was interrupted can go on */
 #define MSR_SYSENTER_CS 0x174u

@@ -111,8 +111,6 @@ void svm_set_efer(struct vcpu *v, uint64_t value)
 
 void svm_dump(struct vcpu *v)
 {
-	static const char names[10][5] = { "ES", "CS",   "SS",   "DS",   "FS",
-					   "GS", "GDTR", "LDTR", "IDTR", "TR" };
 	const struct vmcb_control *c = &vmcb_of(v)->control;
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 
@@ -123,12 +121,5 @@ void svm_dump(struct vcpu *v)
 		c->intercepts[0], c->intercepts[1], c->intercepts[2], c->intercepts[3],
 		c->intercepts[4], c->intercepts[5], c->vintr, c->interrupt_shadow, c->clean);
 	pr_warn("  nested CR3 %lx, TSC offset %lx, next RIP %lx", c->n_cr3, c->tsc_offset, c->nrip);
-	pr_warn("  RIP %016lx RSP %016lx RAX %016lx RFLAGS %lx CPL %u", s->rip, s->rsp, s->rax,
-		s->rflags, s->cpl);
-	pr_warn("  CR0 %lx CR2 %lx CR3 %lx CR4 %lx EFER %lx PAT %lx", s->cr0, s->cr2, s->cr3,
-		s->cr4, s->efer, s->g_pat);
-	pr_warn("  DR6 %lx DR7 %lx", s->dr6, s->dr7);
-	for (int i = 0; i < 10; i++) /* in the VMCB's order */
-		pr_warn("  %-4s %04x attrib %03x limit %08x base %016lx", names[i],
-			s->all[i].selector, s->all[i].attr, s->all[i].limit, s->all[i].base);
+	pr_warn("  PAT %lx DR6 %lx DR7 %lx CPL %u", s->g_pat, s->dr6, s->dr7, s->cpl);
 }
