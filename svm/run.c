@@ -182,9 +182,11 @@ static void arm(struct vcpu *v)
 }
 
 /*
- * v->inject goes into EVENTINJ. For an event that an instruction raises, RIP stands after
- * that instruction; processors with next-RIP saving take the return address from there
- * (15.20).
+ * An interrupt for which the guest is open becomes the virtual one: QEMU 7.2's software
+ * processor may deliver that of EVENTINJ twice, if it has something else to do in between. Any
+ * other v->inject, or one beside a window, goes into EVENTINJ. For an event that an instruction
+ * raises, RIP stands after that instruction; processors with next-RIP saving take the return
+ * address from there (15.20).
  */
 static void inject(struct vcpu *v)
 {
@@ -193,11 +195,19 @@ static void inject(struct vcpu *v)
 
 	if (!event->valid)
 		return;
+	v->inject.valid = 0;
+	/* RIP is not on the IRET any more, which will exit again. */
+	v->nmi_stepping = false;
+	if (event->type == MULLION_EVENT_INTERRUPT && event->vector &&
+	    !(b->control.vintr & V_IRQ) && b->save.rflags & RFLAGS_IF &&
+	    !(b->control.interrupt_shadow & INTERRUPT_SHADOW)) {
+		b->control.vintr |= V_IRQ | V_IGN_TPR | V_VECTOR(event->vector);
+		vmcb_touch(b, CLEAN_TPR);
+		return;
+	}
 	b->control.eventinj = event_pack(event, b->save.cr0 & CR0_PE ? EXC_WITH_ERROR : 0);
 	if (event_is_software(event))
 		b->control.nrip = b->save.rip;
-	/* RIP is not on the IRET any more, which will exit again. */
-	v->nmi_stepping = false;
 	/* The service domain's NMIs are the processor's to mask. */
 	if (event->type == MULLION_EVENT_NMI && !v->is_service)
 		v->nmi_blocked = true;
@@ -206,7 +216,6 @@ static void inject(struct vcpu *v)
 		b->save.dr7 &= ~DR7_GD;
 		vmcb_touch(b, CLEAN_DRX);
 	}
-	v->inject.valid = 0;
 }
 
 /*
@@ -266,11 +275,21 @@ static COLD bool prepare(struct vcpu *v, struct vm_exit *x)
 /* What an exit leaves to be done, other than to be answered. */
 static COLD void finish(struct vcpu *v, struct vm_exit *x, uint64_t injected, uint64_t rip)
 {
+	struct vmcb *b = vmcb_of(v);
+
 	if (x->kind == EXIT_REFUSED) /* and a flush that was asked for is still to be done */
 		this_cpu()->next_asid = svm_features.asid_end;
 	else
 		collect_event(v, injected, rip);
-	if (vmcb_of(v)->control.stepping)
+	if (b->control.vintr & V_VECTOR(0xff)) {
+		/* Not delivered, or not to its end: by a fault of the delivery that does not exit
+		 * QEMU's processor comes here, too, behind whatever the handler did. */
+		if (b->control.vintr & V_IRQ && x->kind != EXIT_REFUSED)
+			v->inject = event_unpack(EVENT_VALID | (uint8_t)(b->control.vintr >> 32));
+		b->control.vintr &= ~(V_IRQ | V_IGN_TPR | V_VECTOR(0xff));
+		vmcb_touch(b, CLEAN_TPR);
+	}
+	if (b->control.stepping)
 		step_end(v, x);
 	if (x->code == VMEXIT_IRET) {
 		v->nmi_stepping = true;
@@ -304,8 +323,8 @@ void svm_run(struct vcpu *v, struct vm_exit *x)
 
 	exit_decode(v, x);
 	/* IRET and ICEBP are unknown so far. */
-	if (b->control.exitintinfo & EVENT_VALID || b->control.stepping ||
-	    x->kind == EXIT_REFUSED || x->kind == EXIT_UNKNOWN)
+	if (b->control.exitintinfo & EVENT_VALID || b->control.vintr & V_VECTOR(0xff) ||
+	    b->control.stepping || x->kind == EXIT_REFUSED || x->kind == EXIT_UNKNOWN)
 		finish(v, x, injected, rip);
 	if (x->kind <= EXIT_BY_INSN && !x->insn_len)
 		svm_find_length(v, x);

@@ -62,6 +62,7 @@ enum vmexit {
 #define V_IRQ BIT(8)
 #define V_IGN_TPR BIT(20)
 #define V_INTR_MASKING BIT(24)
+#define V_VECTOR(vector) ((uint64_t)(vector) << 32)
 
 /* interrupt_shadow */
 #define INTERRUPT_SHADOW BIT(0)

@@ -29,7 +29,8 @@ static int entries;
 static struct vmcb entered;
 static struct {
 	uint64_t code, rip, rflags, dr6, exitintinfo, shadow;
-	bool keep_flags; /* the flags of the entry */
+	bool keep_flags;    /* the flags of the entry */
+	bool takes_virtual; /* the virtual interrupt is delivered */
 } answer;
 
 void svm_enter(uint64_t *gpr, uint64_t vmcb)
@@ -38,6 +39,8 @@ void svm_enter(uint64_t *gpr, uint64_t vmcb)
 	assert_int_equal(vmcb, 0x9000);
 	entries++;
 	entered = block;
+	if (answer.takes_virtual)
+		block.control.vintr &= ~V_IRQ;
 	block.control.exitcode = answer.code;
 	block.control.exitinfo1 = block.control.exitinfo2 = 0;
 	block.control.exitintinfo = answer.exitintinfo;
@@ -230,6 +233,53 @@ static void test_irq_window(void **state)
 	assert_int_equal(entered.control.vintr, 0);
 }
 
+static void test_virtual_interrupt(void **state)
+{
+	const uint64_t virtual = V_IRQ | V_IGN_TPR | V_VECTOR(0x41);
+
+	(void)state;
+	/* Not while the guest is closed: the module knows why. */
+	vcpu.inject = (struct mullion_event){ 1, MULLION_EVENT_INTERRUPT, 0x41, 0, 0 };
+	run(VMEXIT_INTR, 0x1000);
+	assert_int_equal(entered.control.eventinj, 0x80000041);
+	assert_int_equal(entered.control.vintr, 0);
+	block.save.rflags = answer.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	block.control.interrupt_shadow = INTERRUPT_SHADOW;
+	vcpu.inject.valid = 1;
+	run(VMEXIT_INTR, 0x1000);
+	assert_int_equal(entered.control.eventinj, 0x80000041);
+	/* A physical one came first. */
+	vcpu.inject.valid = 1;
+	run(VMEXIT_INTR, 0x1000);
+	assert_int_equal(entered.control.eventinj, 0);
+	assert_int_equal(entered.control.vintr, virtual);
+	assert_int_equal(block.control.vintr, 0);
+	assert_true(vcpu.inject.valid && vcpu.inject.type == MULLION_EVENT_INTERRUPT);
+	assert_int_equal(vcpu.inject.vector, 0x41);
+	/* Its delivery faults; QEMU does not call it an interrupt then, but keeps it. */
+	answer.exitintinfo = 0x80000341;
+	run(VMEXIT_NPF, 0x1000);
+	assert_true(vcpu.inject.valid && vcpu.inject.type == MULLION_EVENT_INTERRUPT);
+	/* Others say what it was, and have taken it. */
+	answer.exitintinfo = 0x80000041;
+	answer.takes_virtual = true;
+	run(VMEXIT_NPF, 0x1000);
+	assert_true(vcpu.inject.valid && vcpu.inject.type == MULLION_EVENT_INTERRUPT);
+	answer.exitintinfo = 0;
+	run(VMEXIT_INTR, 0x4000);
+	assert_false(vcpu.inject.valid);
+	assert_int_equal(block.control.vintr, 0);
+	assert_false(block.control.clean & CLEAN_TPR);
+	/* Beside a window, which is a virtual interrupt itself. */
+	block.save.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	vcpu.request = MULLION_REQUEST_IRQ_WINDOW;
+	vcpu.inject.valid = 1;
+	answer.takes_virtual = false;
+	run(VMEXIT_INTR, 0x4000);
+	assert_int_equal(entered.control.eventinj, 0x80000041);
+	assert_int_equal(entered.control.vintr, V_IRQ | V_IGN_TPR);
+}
+
 static void test_window_behind_shadow(void **state)
 {
 	(void)state;
@@ -393,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup(test_inject, setup),
 		cmocka_unit_test_setup(test_software_event, setup),
 		cmocka_unit_test_setup(test_irq_window, setup),
+		cmocka_unit_test_setup(test_virtual_interrupt, setup),
 		cmocka_unit_test_setup(test_window_behind_shadow, setup),
 		cmocka_unit_test_setup(test_nmi, setup),
 		cmocka_unit_test_setup(test_nmi_iret_of_a_stepping_guest, setup),
