@@ -167,12 +167,25 @@ size_t guest_code(struct vcpu *v, const struct mullion_run *state, uint8_t *byte
 
 bool guest_move(struct vcpu *v, struct insn_move *move)
 {
-	uint8_t bytes[INSN_MAX_LENGTH];
 	struct mullion_run state;
+	struct guest_move *known;
+	uint64_t bytes[2] = { 0, 0 };
+	size_t count;
 	bool code64;
 
 	vendor->get_code(v, &state);
 	code64 = is_code64(state.efer, &state.seg[MULLION_CS]);
-	return (code64 || state.seg[MULLION_CS].attr & SEGMENT_32) &&
-	       insn_decode_move(bytes, guest_code(v, &state, bytes), code64, move);
+	if (!code64 && !(state.seg[MULLION_CS].attr & SEGMENT_32))
+		return false;
+	count = guest_code(v, &state, (uint8_t *)bytes);
+	bytes[1] |= (code64 ? 2ull : 1ull) << 56;
+	known = &v->moves[state.rip % GUEST_MOVES];
+	if (count == INSN_MAX_LENGTH && known->bytes[0] == bytes[0] && known->bytes[1] == bytes[1]) {
+		*move = known->move;
+		return true;
+	}
+	if (!insn_decode_move((const uint8_t *)bytes, count, code64, move))
+		return false;
+	*known = (struct guest_move){ { bytes[0], bytes[1] }, *move };
+	return true;
 }

@@ -9,7 +9,6 @@
 #include "hv/types.h"
 #include "hv/x86.h"
 
-struct insn_move;
 struct vcpu;
 struct vm;
 
@@ -27,6 +26,25 @@ struct guest_code {
 	const uint8_t *bytes;
 	const uint64_t *entry[GUEST_CODE_LEVELS];
 	uint64_t value[GUEST_CODE_LEVELS];
+};
+
+/* 32 bits to or from memory: MOV m32, r32; MOV m32, imm32; MOV r32, m32; XCHG m32, r32. */
+struct insn_move {
+	uint8_t length;
+	bool load;
+	bool immediate;
+	bool exchange;  /* the register takes what memory held */
+	uint8_t gpr;    /* unless immediate: enum mullion_gpr */
+	uint32_t value; /* if immediate */
+};
+
+#define GUEST_MOVES 4
+
+/* A move that was decoded before, and its 15 bytes, with those behind it; the 16th says in which
+ * kind of code. */
+struct guest_move {
+	uint64_t bytes[2];
+	struct insn_move move;
 };
 
 /* Of mullion_segment.attr. */

@@ -137,7 +137,7 @@ static int64_t locked_call(uint64_t number, const uint64_t arg[5])
 	}
 }
 
-void hypercall(struct vcpu *v)
+STOP void hypercall(struct vcpu *v)
 {
 	const uint64_t arg[5] = { v->gpr[MULLION_RDI], v->gpr[MULLION_RSI], v->gpr[MULLION_RDX],
 				  v->gpr[MULLION_RCX], v->gpr[MULLION_R8] };

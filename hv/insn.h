@@ -22,16 +22,6 @@ uint8_t insn_length(enum exit_kind kind, const uint8_t *bytes, size_t count, boo
 /* The same, of an instruction without prefixes and operands, from its first bytes. */
 uint8_t insn_plain_length(enum exit_kind kind, uint32_t word);
 
-/* 32 bits to or from memory: MOV m32, r32; MOV m32, imm32; MOV r32, m32; XCHG m32, r32. */
-struct insn_move {
-	uint8_t length;
-	bool load;
-	bool immediate;
-	bool exchange;  /* the register takes what memory held */
-	uint8_t gpr;    /* unless immediate: enum mullion_gpr */
-	uint32_t value; /* if immediate */
-};
-
 /* Decodes a move in 32-bit or 64-bit code. False if it is another instruction. */
 bool insn_decode_move(const uint8_t *bytes, size_t count, bool code64, struct insn_move *move);
 

@@ -72,7 +72,7 @@ bool log_budget(void)
 	return granted;
 }
 
-size_t log_read(uint64_t position, char *buf, size_t size, uint64_t *first)
+STOP size_t log_read(uint64_t position, char *buf, size_t size, uint64_t *first)
 {
 	uint64_t oldest;
 	size_t length;

@@ -242,7 +242,7 @@ static void switch_msrs(struct vcpu *from, const struct vcpu *to)
 	switch_msr(MSR_KERNEL_GS_BASE, &from->kernel_gs_base, to->kernel_gs_base);
 }
 
-void msr_load_guest(struct vcpu *v)
+STOP void msr_load_guest(struct vcpu *v)
 {
 	switch_msrs(this_cpu()->service, v);
 }

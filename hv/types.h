@@ -41,6 +41,9 @@ static inline gpa_t gpa(uint64_t raw)
 /* Kept out of its callers, which are on the way of every exit. */
 #define COLD __attribute__((cold, noinline))
 
+/* Stays a function by its name, for debuggers to stop at. */
+#define STOP __attribute__((noinline))
+
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define max(a, b) ((a) > (b) ? (a) : (b))
 

@@ -364,7 +364,7 @@ static bool contributory(uint8_t vector)
 	return vector == EXC_DE || (vector >= EXC_TS && vector <= EXC_GP);
 }
 
-void vcpu_inject_exception(struct vcpu *v, uint8_t vector, uint32_t error)
+STOP void vcpu_inject_exception(struct vcpu *v, uint8_t vector, uint32_t error)
 {
 	const struct mullion_event *first = &v->inject;
 

@@ -54,6 +54,7 @@ struct vcpu {
 	bool dr_armed;     /* DR7 enables breakpoints: DR0-3 must be live */
 
 	struct guest_code code[GUEST_CODE_PAGES]; /* by the low bits of `page` */
+	struct guest_move moves[GUEST_MOVES];     /* by those of RIP */
 	uint64_t xcr0;
 	uint64_t dr[4];                                      /* DR0-3 while not live */
 	uint64_t tsc_aux, spec_ctrl, xss;                    /* while not running */
