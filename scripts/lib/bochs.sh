@@ -15,8 +15,9 @@ bochs_megabytes() {
 # bochs_configure DIR MODEL SMP MEGABYTES MEDIUM [TERMINAL] : DIR/bochsrc. MODEL:
 # corei7_haswell_4770 has VT-x without APICv, corei7_skylake_x with it, zambezi has AMD-V.
 # MEDIUM: a CD (.iso) or else a raw disk, to be written to, whose GRUB keeps to text
-# (gfxpayload), for this display library has nothing else. The first serial port is TERMINAL's, or goes to DIR/console; the second goes
-# to DIR/answer, what was drawn on the screen to DIR/screen.
+# (gfxpayload), for this display library has nothing else. Of more than 2048 MEGABYTES Bochs keeps
+# what is used least in a file. The first serial port is TERMINAL's, or goes to DIR/console; the
+# second goes to DIR/answer, what was drawn on the screen to DIR/screen.
 bochs_configure() {
 	local dir=$1 model=$2 smp=$3 memory=$4 terminal=${6:-} console="mode=file, dev=$1/console"
 	local boot=disk medium="type=disk, mode=flat, path=$5"
@@ -29,7 +30,7 @@ bochs_configure() {
 plugin_ctrl: unmapped=1, biosdev=1
 config_interface: textconfig
 display_library: term
-memory: guest=$memory, host=$memory
+memory: guest=$memory, host=$((memory < 2048 ? memory : 2048))
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 cpu: model=$model, count=$smp, ips=100000000, reset_on_triple_fault=0
