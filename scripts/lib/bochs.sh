@@ -26,6 +26,8 @@ bochs_configure() {
 	mkdir -p "$dir"
 	: >"$dir/console"
 	: >"$dir/answer"
+	: >"$dir/said"
+	: >"$dir/screen"
 	cat >"$dir/bochsrc" <<END
 plugin_ctrl: unmapped=1, biosdev=1
 config_interface: textconfig
@@ -63,21 +65,35 @@ bochs_after_rdmsr() {
 		awk '/rdmsr/ && !n++ { getline; sub(":", "", $1); print "0x" $1 }'
 }
 
+# bochs_watch DIR : what Bochs draws on the screen goes to DIR/screen. It draws on a terminal of its
+# own, whose name it says in DIR/said, and waits for ever once some 70 kB are there that nobody
+# has read.
+bochs_watch() {
+	local terminal=
+	until [ -n "$terminal" ]; do
+		sleep 0.2
+		terminal=$(sed -n 's/.*connected to screen "\(.*\)".*/\1/p' "$1/said")
+	done
+	exec cat "$terminal" >"$1/screen" 2>/dev/null
+}
+
 # bochs_run DIR TIMEOUT [OPTIONS] : runs what bochs_configure wrote, showing the console.
 # OPTIONS are lines for Bochs's configuration, quoted for a shell. TIMEOUT 0 is none. Status: 0
 # after a power-off, 124 after TIMEOUT seconds, 1 after anything else (DIR/log says what).
 bochs_run() {
-	local dir=$1 seconds=$2 result=0 viewer settings=
+	local dir=$1 seconds=$2 result=0 viewer watcher settings=
 	if grep -q mode=term "$dir/bochsrc"; then settings=$(stty -g); fi
 	tail -n +1 -f "$dir/console" &
 	viewer=$!
-	# Bochs wants a terminal; script makes one and keeps what was drawn on it.
+	bochs_watch "$dir" &
+	watcher=$!
+	# Bochs wants a terminal; script makes one and keeps what was said on it.
 	TERM=xterm timeout --foreground -k 5 "$seconds" script -qfec \
-		"bochs -q -f '$dir/bochsrc' -rc '$dir/commands' ${3:-}" "$dir/screen" \
+		"bochs -q -f '$dir/bochsrc' -rc '$dir/commands' ${3:-}" "$dir/said" \
 		</dev/null >/dev/null 2>&1 || result=$?
 	[ -z "$settings" ] || stty "$settings"
 	sleep 1
-	kill "$viewer" 2>/dev/null || true
+	kill "$viewer" "$watcher" 2>/dev/null || true
 	if grep -q 'PANIC.*soft power off' "$dir/log" 2>/dev/null; then return 0; fi
 	[ "$result" != 124 ] || return 124
 	return 1
@@ -85,7 +101,7 @@ bochs_run() {
 
 # bochs_explain DIR : why Bochs ended, as far as it said, and the screen at that time.
 bochs_explain() {
-	grep -a PANIC "$1/log" | tail -n 3 >&2 || true
+	grep -ash PANIC "$1/log" "$1/said" | tail -n 3 >&2 || true
 	say "the machine's screen:"
 	bochs_screen "$1" >&2
 }
@@ -93,6 +109,5 @@ bochs_explain() {
 # bochs_screen DIR : the text of the screen when Bochs ended.
 bochs_screen() {
 	# What the terminal was told, without the sequences that move its cursor.
-	sed 's/\x1b[[(][0-9;?]*[a-zA-Z]/\n/g' "$1/screen" | tr -d '\r' |
-		grep -v -e '^ *$' -e '^Script ' | tail -n 25
+	sed 's/\x1b[[(][0-9;?]*[a-zA-Z]/\n/g' "$1/screen" | tr -d '\r' | grep -v '^ *$' | tail -n 25
 }
