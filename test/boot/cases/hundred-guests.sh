@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A hundred guests one after the other; no page of root mode's or of donated memory is
 # lost. The first one is not counted: it may leave caches behind.
+# files: test-guests/exit.img
 run_one() {
 	start "$1" -m 16 -net none -vga none -fda /share/exit.img \
 		-device isa-debug-exit,iobase=0xf4,iosize=4 >/dev/null
