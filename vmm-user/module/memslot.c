@@ -127,6 +127,11 @@ static int slot_install(struct mullion_vm *vm, struct mullion_slot *slot, bool r
 		kvfree(table);
 		return ret;
 	}
+	if (old && old->dirty && slot->dirty) {
+		/* What was written where the slot was before is as dirty where it is now. */
+		kvfree(slot->dirty);
+		slot->dirty = old->dirty;
+	}
 	rcu_assign_pointer(vm->slots, table);
 	/* Faults that saw the old table have mapped what they will when this returns... */
 	synchronize_srcu_expedited(&vm->slots_srcu);
@@ -134,6 +139,8 @@ static int slot_install(struct mullion_vm *vm, struct mullion_slot *slot, bool r
 	 * pages, and large ones may return afterwards. */
 	if (old)
 		memory_unmap(vm, old->gfn, old->pages);
+	if (old && old->dirty == slot->dirty)
+		old->dirty = NULL;
 	slot_free(old);
 	kvfree(old_table);
 	return 0;
