@@ -40,16 +40,17 @@ machine_accel() {
 	esac
 }
 
-# machine_processor ACCEL SMP MEM ICOUNT SHARED : the arguments that make the machine.
-# SHARED, when not empty, puts its memory where virtiofsd can reach it.
+# machine_processor ACCEL SMP MEM ICOUNT SHARED ONE_THREAD : the arguments that make the machine.
+# SHARED, when not empty, puts its memory where virtiofsd can reach it. With ONE_THREAD the
+# emulated processors take turns in one thread.
 machine_processor() {
-	local accel=$1 smp=$2 mem=$3 icount=$4 shared=$5 machine=q35
+	local accel=$1 smp=$2 mem=$3 icount=$4 shared=$5 threads=${6:+single} machine=q35
 	if [ "$accel" = kvm ]; then
 		MACHINE_ARGS+=(-accel kvm -cpu host)
 	elif [ -n "$icount" ]; then
 		MACHINE_ARGS+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu "$EMULATED_CPU")
 	else
-		MACHINE_ARGS+=(-accel "tcg,thread=multi" -cpu "$EMULATED_CPU")
+		MACHINE_ARGS+=(-accel "tcg,thread=${threads:-multi}" -cpu "$EMULATED_CPU")
 	fi
 	if [ -n "$shared" ]; then
 		machine+=,memory-backend=ram

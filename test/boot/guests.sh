@@ -32,14 +32,16 @@ fail() {
 
 GUESTS=
 
-# start NAME ARGS... : a guest in the background with those further QEMU arguments.
+# start NAME ARGS... : a guest in the background with those further QEMU arguments. What its console
+# shows is kept in /share/out/NAME.console; type_in reaches it.
 start() {
 	name=$1
 	shift
 	GUESTS="$GUESTS $name"
 	rm -f "/share/out/$name.console"
 	qemu-system-x86_64 -name "$name" -accel kvm -m 256 -nic none -display none -no-reboot \
-		-serial "file:/share/out/$name.console" \
+		-chardev "socket,id=console,path=/run/$name.tty,server=on,wait=off,logfile=/share/out/$name.console" \
+		-serial chardev:console \
 		-monitor "unix:/run/$name.monitor,server,nowait" "$@" \
 		>"/share/out/$name.qemu" 2>&1 </dev/null &
 	echo $! >"/run/$name.pid"
@@ -69,6 +71,9 @@ wait_for() {
 	done
 	say "$name: $what"
 }
+
+# type_in NAME LINE : on its console's keyboard.
+type_in() { printf '%s\n' "$2" | socat -u - "UNIX-CONNECT:/run/$1.tty"; }
 
 console_shows() { grep -qE "$2" "/share/out/$1.console" 2>/dev/null; }
 
@@ -124,4 +129,26 @@ same_accounts() {
 	cmp -s "$1" /run/accounts || fail "memory was not given back; before and now:
 $(paste "$1" /run/accounts)"
 	say "memory is accounted for as before: $(tr '\n' ' ' </run/accounts)"
+}
+
+# network_up : a network of the service domain and guests that have $NETWORK among their arguments;
+# the service domain is 10.9.0.1.
+network_up() {
+	modprobe tun && modprobe vhost_net || fail "no vhost-net"
+	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up ||
+		fail "no network"
+	NETWORK="-netdev tap,id=net0,ifname=tap0,script=no,downscript=no,vhost=on
+		-device virtio-net-pci,netdev=net0,romfile="
+}
+
+# vhost_runs NAME : fails unless the kernel's own thread serves the guest's network and has done so.
+vhost_runs() {
+	for thread in /proc/[0-9]*; do
+		[ "$(cat "$thread/comm" 2>/dev/null)" = "vhost-$(pid_of "$1")" ] || continue
+		read -r ns _ turns <"$thread/schedstat"
+		[ "$turns" -gt 1 ] || fail "$1's vhost thread has done nothing"
+		say "$1's vhost thread ran $turns times, for $((ns / 1000000)) ms"
+		return
+	done
+	fail "there is no vhost thread for $1"
 }
