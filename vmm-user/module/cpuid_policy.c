@@ -117,8 +117,9 @@
 
 #define X21_EAX (BIT_(2) /* LFENCE serializes */ | BIT_(6) /* null selectors clear the base */)
 
-/* KVM's features: NOP_IO_DELAY, and with a clock CLOCKSOURCE, CLOCKSOURCE2 and its stable bit. */
-#define KVM_EAX BIT_(1)
+/* KVM's features: NOP_IO_DELAY, ASYNC_PF and PV_EOI (which QEMU's models of processors have), and
+ * with a clock CLOCKSOURCE, CLOCKSOURCE2 and its stable bit. */
+#define KVM_EAX (BIT_(1) | BIT_(4) | BIT_(6))
 #define KVM_EAX_STEAL BIT_(5)
 #define KVM_EAX_CLOCK (BIT_(0) | BIT_(3) | BIT_(24))
 

@@ -20,6 +20,8 @@
 #define HWCR_DEFINED (HWCR_STATUS_WRITE | 1ull << 24 | 1ull << 3 | 1ull << 6 | 1ull << 8)
 #define DE_CFG_LFENCE_SERIALIZES (1ull << 1)
 #define FEATURE_CONTROL_LOCKED 1ull
+#define PV_EOI_RESERVED (1ull << 1)
+#define ASYNC_PF_RESERVED 0x3cull /* of it, two bits belong to features that are not offered */
 
 /* -- Time and APIC --------------------------------------------------------- */
 
@@ -68,6 +70,27 @@ static int set_system_time(struct mullion_vcpu *v, u32 index, u64 value, bool ho
 static int set_wall_clock(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
 	return clock_set_wall_clock(v, value);
+}
+
+/*
+ * Two of KVM's offers that a host need not make use of. The flag that lets a guest leave out an EOI
+ * stays clear: root mode answers EOIs. And a guest is not told that a page of its is being fetched,
+ * as KVM does not tell those that would hear of it by #PF.
+ */
+static int set_pv_eoi(struct mullion_vcpu *v, u32 index, u64 value, bool host)
+{
+	if (value & PV_EOI_RESERVED)
+		return MSR_INVALID;
+	v->msrs.kvm_pv_eoi = value;
+	return MSR_OK;
+}
+
+static int set_async_pf(struct mullion_vcpu *v, u32 index, u64 value, bool host)
+{
+	if (value & ASYNC_PF_RESERVED)
+		return MSR_INVALID;
+	v->msrs.kvm_async_pf = value;
+	return MSR_OK;
 }
 
 /* -- Memory types ---------------------------------------------------------- */
@@ -362,6 +385,10 @@ const struct msr_row msr_rows[] = {
 	  .pv_feature = PV(KVM_FEATURE_CLOCKSOURCE2), .set = set_system_time },
 	{ MSR_KVM_STEAL_TIME, OWN(kvm_steal_time), .flags = MSR_LISTED,
 	  .pv_feature = PV(KVM_FEATURE_STEAL_TIME), .set = steal_set },
+	{ MSR_KVM_PV_EOI_EN, OWN(kvm_pv_eoi), .flags = MSR_LISTED,
+	  .pv_feature = PV(KVM_FEATURE_PV_EOI), .set = set_pv_eoi },
+	{ MSR_KVM_ASYNC_PF_EN, OWN(kvm_async_pf), .flags = MSR_LISTED,
+	  .pv_feature = PV(KVM_FEATURE_ASYNC_PF), .set = set_async_pf },
 	{ MSR_IA32_PLATFORM_ID, .flags = MSR_QUIET },
 	{ MSR_IA32_APICBASE, .get = get_apic_base, .set = set_apic_base },
 	{ MSR_IA32_FEAT_CTL, .get = get_feature_control, .flags = 0 },

@@ -34,7 +34,7 @@ struct vcpu_msrs {
 	u64 mtrr_variable[2 * MULLION_MTRR_PAIRS]; /* base, mask, base, ... */
 	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 mce_banks[4 * MULLION_MCE_BANKS]; /* CTL, STATUS, ADDR, MISC, ... */
-	u64 kvm_wall_clock, kvm_system_time, kvm_steal_time;
+	u64 kvm_wall_clock, kvm_system_time, kvm_steal_time, kvm_pv_eoi, kvm_async_pf;
 };
 
 /*
