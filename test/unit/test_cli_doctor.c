@@ -14,6 +14,7 @@ static const struct doctor_facts amd = {
 	.nested_paging = ANSWER_YES,
 	.asids = 16,
 	.processors = 8,
+	.memory_mib = 16384,
 	.secure_boot = ANSWER_NO,
 	.image = true,
 	.menu = true,
@@ -66,7 +67,9 @@ static void test_suitable(void **state)
 	judges(amd, true, "ok       AMD-V with nested paging\n");
 	judges(intel(), true, "ok       VT-x with EPT and unrestricted guests\n");
 	judges(on_mullion(), true, "ok       this Linux runs on Mullion\n");
+	judges(amd, true, "ok       16384 MiB of memory, of which Mullion keeps about 16\n");
 	judges(WITH(amd, linux_kvm = true), true, "can run Mullion");
+	judges(WITH(amd, rival = "vboxdrv"), true, "note     the module vboxdrv takes");
 	judges(WITH(amd, iommu = true), true, "note     the IOMMU");
 	judges(WITH(amd, processors = 65), true,
 	       "note     65 processors, of which Mullion uses 64");
@@ -90,6 +93,7 @@ static void test_processors(void **state)
 	judges(WITH(intel(), nested_paging = ANSWER_NO), false, "no nested paging (EPT)");
 	judges(WITH(intel(), unrestricted = ANSWER_NO), false, "no unrestricted guests");
 	judges(WITH(amd, nx = false), false, "(NX) is missing");
+	judges(WITH(amd, memory_mib = 100), false, "100 MiB of memory are too little");
 }
 
 static void test_installation(void **state)
@@ -104,6 +108,7 @@ static void test_installation(void **state)
 	judges(WITH(on_mullion(), module_built = false), false, "no module mullion");
 	judges(WITH(on_mullion(), module_loaded = false), false, "modprobe mullion");
 	judges(WITH(on_mullion(), linux_kvm = true), false, "modprobe -r");
+	judges(WITH(amd, kvm_builtin = true), false, "KVM built in");
 	strcpy(gone.missing, "no \x1b[31m");
 	judges(gone, false, "went away again: no \\x1b[31m\n");
 }

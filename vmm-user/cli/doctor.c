@@ -2,14 +2,16 @@
 #include "doctor.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "command.h"
 #include "text.h"
 
-#define PROCESSORS_MAX 64 /* that root mode brings up */
-#define ASIDS_MIN 3       /* none, the service domain's, a guest's */
+#define PROCESSORS_MAX 64  /* that root mode brings up */
+#define ASIDS_MIN 3        /* none, the service domain's, a guest's */
+#define MEMORY_MIN_MIB 192 /* for Linux with an initramfs, on Mullion */
 
 struct diagnosis {
 	FILE *out;
@@ -88,6 +90,17 @@ static void judge_processor(struct diagnosis *d, const struct doctor_facts *fact
 		     PROCESSORS_MAX);
 }
 
+/* Root mode keeps 1 MiB for a processor and 1/2000 of all, or somewhat less. */
+static void judge_memory(struct diagnosis *d, const struct doctor_facts *facts)
+{
+	if (facts->memory_mib < MEMORY_MIN_MIB)
+		problem(d, "%" PRIu64 " MiB of memory are too little: %d MiB are needed",
+			facts->memory_mib, MEMORY_MIN_MIB);
+	else
+		fine(d, "%" PRIu64 " MiB of memory, of which Mullion keeps about %" PRIu64,
+		     facts->memory_mib, facts->processors + facts->memory_mib / 2000);
+}
+
 /* What the boot loader needs. */
 static void judge_boot(struct diagnosis *d, const struct doctor_facts *facts)
 {
@@ -112,6 +125,16 @@ static void judge_boot(struct diagnosis *d, const struct doctor_facts *facts)
 
 static void judge_module(struct diagnosis *d, const struct doctor_facts *facts)
 {
+	if (facts->kvm_builtin)
+		problem(d,
+			"Linux %s has its own KVM built in, which takes /dev/kvm: use a kernel that "
+			"has it as a module, as Debian's do",
+			facts->kernel);
+	if (facts->rival)
+		note(d,
+		     "the module %s takes the processor's virtualization for itself, which it "
+		     "cannot on Mullion: remove it",
+		     facts->rival);
 	if (!facts->module_built)
 		problem(d,
 			"there is no module mullion for Linux %s: install its headers "
@@ -136,6 +159,7 @@ bool doctor_judge(FILE *out, const struct doctor_facts *facts)
 		fine(&d, "this Linux runs on Mullion");
 	} else {
 		judge_processor(&d, facts);
+		judge_memory(&d, facts);
 		judge_boot(&d, facts);
 	}
 	judge_module(&d, facts);

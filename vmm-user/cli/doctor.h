@@ -26,6 +26,7 @@ struct doctor_facts {
 	enum answer unrestricted; /* VT-x only */
 	uint32_t asids;           /* AMD-V only */
 	uint32_t processors;      /* online */
+	uint64_t memory_mib;      /* that Linux has */
 
 	enum answer secure_boot;
 	bool iommu;                       /* Linux uses one */
@@ -33,6 +34,8 @@ struct doctor_facts {
 	bool menu;                        /* and in the boot menu */
 	bool module_built, module_loaded; /* for the kernel that runs */
 	bool linux_kvm;                   /* kvm_amd or kvm_intel is loaded */
+	bool kvm_builtin;                 /* and cannot be left out */
+	const char *rival;                /* a loaded module that virtualizes by itself, or NULL */
 	char kernel[65];                  /* its release */
 	char missing[160];                /* why Mullion did not stay at this boot */
 };

@@ -101,6 +101,8 @@ static void examine_processor(struct doctor_facts *facts)
 		facts->nx = d & EXTENDED_EDX_NX;
 	}
 	facts->processors = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	facts->memory_mib = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >>
+			    20;
 	facts->virtualization = features & FEATURES_ECX_VMX || extended & EXTENDED_ECX_SVM;
 	if (extended & EXTENDED_ECX_SVM)
 		examine_amd(facts);
@@ -145,12 +147,27 @@ static enum answer secure_boot(void)
 	return yes_or_no(got == sizeof(variable) && variable[4] == 1);
 }
 
-static bool module_built(const char *kernel)
+/* Whether that kernel's list of modules (dep, builtin) has `name`, and `after` behind it. */
+static bool kernel_lists(const char *kernel, const char *list, const char *name, const char *after)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", kernel);
-	return file_says(path, "/mullion.ko", ":");
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.%s", kernel, list);
+	return file_says(path, name, after);
+}
+
+/* VirtualBox's and VMware's. */
+static const char *rival(void)
+{
+	static const char *const names[] = { "vboxdrv", "vmmon" };
+	char before[16];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(before, sizeof(before), "%s ", names[i]);
+		if (file_says("/proc/modules", before, ""))
+			return names[i];
+	}
+	return NULL;
 }
 
 void doctor_examine(struct doctor_facts *facts)
@@ -173,7 +190,9 @@ void doctor_examine(struct doctor_facts *facts)
 	facts->menu = file_says("/boot/grub/grub.cfg", "multiboot2", "/mullion");
 	if (!uname(&system))
 		snprintf(facts->kernel, sizeof(facts->kernel), "%s", system.release);
-	facts->module_built = module_built(facts->kernel);
+	facts->module_built = kernel_lists(facts->kernel, "dep", "/mullion.ko", ":");
+	facts->kvm_builtin = kernel_lists(facts->kernel, "builtin", "/kvm/kvm-", "");
+	facts->rival = rival();
 	if (read_file("/proc/cmdline", cmdline, sizeof(cmdline)))
 		doctor_find_missing(facts->missing, sizeof(facts->missing), cmdline);
 }
