@@ -31,7 +31,7 @@ make_disk() {
 	mkdir -p "$SHARE"
 	cp --sparse=always "$BUILD/machine/disk.img" "$DISK"
 	cp "$BUILD"/packages/*.deb "$BUILD"/test-guests/{cloud.vmlinuz,tiny-amd64.initramfs} \
-		"$TOP/test/install/in-machine.sh" "$SHARE"
+		"$TOP"/test/install/*in-machine.sh "$SHARE"
 }
 
 # in_machine COMMAND : while it is off, with SHARE as /mnt.
@@ -43,10 +43,20 @@ install_packages() {
 		cp /boot/grub/grub.cfg /mnt/with.cfg'
 }
 
+# install_libvirt : with virt-install, and a CD for guests.
+install_libvirt() {
+	step "apt installs libvirt"
+	"$TOP/scripts/image/iso" "$SHARE/guest.iso" '' '' "$SHARE/cloud.vmlinuz" \
+		"console=ttyS0 quiet" "$SHARE/tiny-amd64.initramfs"
+	cp -r "$BUILD/machine/libvirt" "$SHARE"
+	in_machine 'apt-get -y --no-install-recommends install /mnt/libvirt/*.deb
+		cp /mnt/guest.iso /var/lib/libvirt/images'
+}
+
 # at_boot JOB : what of in-machine.sh the machine does when it is switched on the next time.
 at_boot() {
 	printf '#!/bin/sh\nsh /root/in-machine.sh %s 2>&1\necho "status $?"\n' "$1" >"$SHARE/job"
-	in_machine 'cp /mnt/in-machine.sh /mnt/job /root; chmod +x /root/job'
+	in_machine 'cp /mnt/*in-machine.sh /mnt/job /root; chmod +x /root/job'
 }
 
 # answered FILE : shows what the job said, and fails unless it succeeded.

@@ -58,7 +58,8 @@ guest() {
 	timeout 200 qemu-system-x86_64 -accel kvm -m 256 -display none -no-reboot -nic none \
 		-kernel /root/cloud.vmlinuz -append "console=ttyS0 panic=-1 quiet" \
 		-initrd /root/tiny-amd64.initramfs -serial file:/root/guest.console \
-		-monitor none </dev/null || fail "QEMU's status is $?"
+		-monitor none </dev/null 2>/root/guest.qemu || fail "QEMU's status is $?"
+	[ ! -s /root/guest.qemu ] || fail "QEMU says: $(cat /root/guest.qemu)"
 	says 0 GUEST-USERLAND cat /root/guest.console
 }
 
@@ -69,16 +70,44 @@ report() {
 	done
 }
 
+# timed COMMAND... : what it prints, with the machine's seconds since it was switched on.
+timed() {
+	"$@" 2>&1 | while read -r line; do echo "$(cut -d. -f1 /proc/uptime) $line"; done
+}
+
+# The packages of the directory, as somebody installs them who has been given them.
+install_here() {
+	cd /root/packages || fail "no packages"
+	timed apt -y install ./mullion_*_amd64.deb ./mullion-dkms_*_all.deb
+	installed="$(dpkg-query -W -f '${db:Status-Abbrev}' mullion mullion-dkms)"
+	[ "$installed" = "ii ii " ] || fail "the packages' state is '$installed'"
+	says 0 "This machine can run Mullion" mullion doctor
+	says 0 "DKMS module signing key" modinfo -F signer mullion
+}
+
+# A newer kernel, in the way in which Debian's packages for "the current kernel" bring it.
+upgrade_here() {
+	timed apt update
+	timed apt -y upgrade
+	says 0 ": installed" dkms status -k "$(cat /root/repository/newer)"
+}
+
+# shellcheck source=test/install/libvirt-in-machine.sh
+. "${0%/*}/libvirt-in-machine.sh"
+
 # What is loaded on behalf of devices.
 udevadm settle
 echo "JOB $*"
 for job; do
+	echo "$(cut -d. -f1 /proc/uptime) s since the kernel started: $job"
 	case $job in
 	plain) plain ;;
 	unsuitable) unsuitable ;;
 	mullion) mullion_runs ;;
 	guest) guest ;;
 	report) report ;;
+	install_here | upgrade_here) "$job" ;;
+	libvirt | domain | import | installers | complaints) "$job" ;;
 	*) fail "no job '$job'" ;;
 	esac
 done

@@ -7,31 +7,10 @@
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/../../scripts/lib/common.sh"
-# shellcheck source=scripts/lib/machine.sh
-. "$TOP/scripts/lib/machine.sh"
 # shellcheck source=test/install/disk.sh
 . "$TOP/test/install/disk.sh"
-
-# boot NAME HOW JOB [ARGS...] : the machine, with those further arguments for QEMU, starts by
-# HOW (bios, uefi) and does the JOB. Its console is kept as NAME.console, what the job says as
-# NAME.answer.
-boot() {
-	local name=$1 how=$2 job=$3
-	shift 3
-	step "the machine boots by $how, for: $job"
-	at_boot "$job"
-	MACHINE_ARGS=()
-	machine_processor tcg 1 1536M '' ''
-	MACHINE_ARGS+=(-drive "file=$DISK,format=raw,if=virtio" -serial "file:$OUT/$name.console"
-		-serial "file:$OUT/$name.answer" "$@")
-	if [ "$how" = uefi ]; then machine_uefi "$OUT"; fi
-	timeout 400 qemu-system-x86_64 "${MACHINE_ARGS[@]}" </dev/null ||
-		fail "QEMU's status is $? (124: not finished in time); see $OUT/$name.console"
-	answered "$OUT/$name.answer"
-}
-
-# on_mullion NAME : whether that boot went through the hypervisor.
-on_mullion() { grep -q '^mullion: AMD-V, ' "$OUT/$1.console"; }
+# shellcheck source=test/install/boot.sh
+. "$TOP/test/install/boot.sh"
 
 # remember NAME : what must be as it was, in OUT/NAME: files, packages, and of the boot NAME
 # modules and command line. GRUB's environment counts boots; ldconfig and udev have caches.
@@ -62,7 +41,6 @@ newer_package() {
 	dpkg-deb --root-owner-group -b "$tree" "$SHARE/newer" >/dev/null
 }
 
-need_packages qemu-system-x86 qemu-system-common seabios ovmf
 make_disk install
 VERSION=$(dpkg-deb -f "$SHARE"/mullion_*.deb Version)
 NEWER=$(cat "$BUILD/machine/newer")
@@ -77,6 +55,8 @@ remember before
 install_packages
 grep -q "^menuentry 'Debian GNU/Linux' " "$SHARE/with.cfg" || fail "the menu lost its entry"
 grep -q "^menuentry 'Debian GNU/Linux, with Mullion' " "$SHARE/with.cfg" || fail "no menu entry"
+in_machine 'modinfo -F signer /lib/modules/*/updates/dkms/mullion.ko |
+	grep -x "DKMS module signing key"'
 boot bios bios "mullion guest report"
 on_mullion bios || fail "the menu's default is not Mullion"
 boot uefi uefi mullion
@@ -94,7 +74,8 @@ in_machine "sed -i 's/reboot=60/reboot=60 loglevel=debug/' /etc/default/mullion
 	grep 'multiboot2.*/boot/mullion reboot=60 loglevel=debug' /boot/grub/grub.cfg
 	test \"\$(dpkg-query -W -f '\${Version}' mullion)\" = $VERSION+1"
 step "apt installs Linux $NEWER"
-in_machine "apt-get -y install /mnt/kernel/*.deb; dkms status"
+in_machine "apt-get -y install /mnt/kernel/*.deb; dkms status
+	modinfo -k $NEWER -F signer mullion | grep -x 'DKMS module signing key'"
 boot newer bios "mullion guest"
 on_mullion newer || fail "the menu's default is not Mullion"
 grep -q "^Linux .* $NEWER " "$OUT/newer.answer" || fail "the newer kernel did not boot"

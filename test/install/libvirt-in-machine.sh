@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# in-machine.sh's jobs for libvirt, as packaged and as it comes configured: it knows of no Mullion.
+
+IMAGES=/var/lib/libvirt/images
+
+# prints REGEX COMMAND... : the command succeeds, and a line of what it prints has REGEX.
+prints() {
+	regex=$1
+	shift
+	output=$("$@" 2>&1) || fail "'$*' ended with $?: $output"
+	printed "$regex"
+}
+
+# printed REGEX : and another line has this one.
+printed() { echo "$output" | grep -E "$1" || fail "no '$1' in: $output"; }
+
+# has_state DOMAIN STATE
+has_state() { [ "$(virsh domstate "$1")" = "$2" ] || fail "$1 is $(virsh domstate "$1"), not $2"; }
+
+# console NAME COMMAND : COMMAND with a terminal. It gets what type_line types; what it shows is in
+# /root/NAME.console.
+console() {
+	: >"/root/$1.console"
+	mkfifo "/run/$1.keys"
+	script -qfec "$2" "/root/$1.console" <"/run/$1.keys" >/dev/null 2>&1 &
+	exec 3>"/run/$1.keys"
+}
+
+type_line() { printf '%s\r' "$1" >&3; }
+
+shown() { tr -d '\r' <"/root/$1.console" | grep -qaE "$2"; }
+
+# shows NAME SECONDS REGEX : waits until the console NAME shows a line with REGEX.
+shows() {
+	seconds=0
+	until shown "$1" "$3"; do
+		seconds=$((seconds + 1))
+		[ $seconds -le "$2" ] || {
+			tail -n 20 "/root/$1.console"
+			fail "after $2 s the console of $1 does not show '$3'"
+		}
+		sleep 1
+	done
+	echo "$1: $seconds s until '$3'"
+}
+
+# On Mullion, in a QEMU that really uses it.
+runs_by_kvm() {
+	prints "<domain type='kvm' " virsh dumpxml "$1"
+	prints 'kvm support: enabled' virsh qemu-monitor-command --hmp "$1" 'info kvm'
+	[ ! -x /usr/sbin/mullion ] || prints '^Guests: +1' mullion info
+}
+
+# What libvirt makes of this machine.
+libvirt() {
+	prints 'Checking for hardware virtualization +: PASS' virt-host-validate qemu
+	for device in kvm vhost-net net/tun; do printed "if device /dev/$device exists +: PASS"; done
+	printed 'if device /dev/kvm is accessible +: PASS'
+	prints "<domain type='kvm'/>" virsh capabilities
+	prints '<domain>kvm</domain>' virsh domcapabilities
+	printed "<mode name='host-passthrough' supported='yes'>"
+	printed "<mode name='host-model' supported='yes'>"
+}
+
+# A domain with nothing but defaults, through all that is done to domains; its guest is a shell.
+domain() {
+	cp /root/cloud.vmlinuz /root/tiny-amd64.initramfs $IMAGES
+	cat >/root/plain.xml <<-END
+		<domain type='kvm'>
+		  <name>plain</name>
+		  <memory unit='MiB'>256</memory>
+		  <vcpu>2</vcpu>
+		  <os>
+		    <type machine='q35'>hvm</type>
+		    <kernel>$IMAGES/cloud.vmlinuz</kernel>
+		    <initrd>$IMAGES/tiny-amd64.initramfs</initrd>
+		    <cmdline>console=ttyS0 quiet rdinit=/bin/busybox -- sh</cmdline>
+		  </os>
+		  <features><acpi/></features>
+		  <devices><console type='pty'/></devices>
+		</domain>
+	END
+	prints "defined" virsh define /root/plain.xml
+	console plain "virsh start --console plain"
+	shows plain 600 '^/ # '
+	runs_by_kvm plain
+	type_line 'echo answer $((6 * 7))'
+	shows plain 200 '^answer 42'
+
+	prints suspended virsh suspend plain
+	has_state plain paused
+	type_line 'echo answer $((7 * 7))'
+	sleep 5
+	! shown plain '^answer 49' || fail "the guest runs, but is suspended"
+	prints resumed virsh resume plain
+	has_state plain running
+	shows plain 200 '^answer 49'
+
+	prints destroyed virsh destroy plain
+	has_state plain 'shut off'
+	prints undefined virsh undefine plain
+}
+
+# virt_install NAME WORD... : a domain of its making; what it asks for is the guest's business.
+virt_install() {
+	name=$1
+	shift
+	console "$name" "virt-install --name $name --osinfo debian11 --memory 512 --graphics none $*"
+}
+
+gone() {
+	virsh destroy "$1"
+	prints undefined virsh undefine "$1"
+}
+
+# An installed disk.
+import() {
+	prints started virsh net-start default
+	virt_install import --import --disk /dev/vdb
+	shows import 1200 'login: *$'
+	runs_by_kvm import
+	type_line root
+	shows import 300 '^root@.*# *$'
+	type_line 'echo answer $((6 * 7))'
+	shows import 300 '^answer 42'
+	gone import
+}
+
+# A CD with an installer, and an installer's kernel on it.
+installers() {
+	virt_install cdrom --disk size=1 --cdrom $IMAGES/guest.iso --noreboot
+	shows cdrom 600 '^GUEST-USERLAND'
+	shows cdrom 300 'Domain creation completed'
+	gone cdrom
+	virt_install location --disk size=1 --cpu host-model --noreboot \
+		--location "$IMAGES/guest.iso,kernel=boot/vmlinuz,initrd=boot/initramfs" \
+		--extra-args console=ttyS0
+	shows location 600 '^GUEST-USERLAND'
+	shows location 300 'Domain creation completed'
+	gone location
+}
+
+# Neither libvirt nor its QEMUs missed something. That somebody asked a monitor, runs_by_kvm did.
+complaints() {
+	journalctl -q --no-pager -u libvirtd -p warning | grep -v 'is tainted: custom-monitor' \
+		>/root/complaints
+	grep -iE 'warning|error|support|fail' /var/log/libvirt/qemu/*.log >>/root/complaints
+	! [ -s /root/complaints ] || fail "libvirt complains: $(cat /root/complaints)"
+}
