@@ -38,7 +38,7 @@ jobs_table() {
 		FNR == 1 { where = FILENAME; sub(/.*jobs-/, "", where); places[++n] = where }
 		$1 == "job" { if (!($2 in seen)) { seen[$2]; order[++jobs] = $2 }; cost[$2, where] = $3 }
 		$1 == "reason" {
-			exits[$2, where] = exits[$2, where] sprintf("    %-24s %12d\n", $3, $4)
+			exits[$2, where] = exits[$2, where] sprintf("    %-24s %12.0f\n", $3, $4)
 		}
 		END {
 			for (j = 1; j <= jobs; j++) {
@@ -60,7 +60,7 @@ jobs_json() {
 	awk '
 		FNR == 1 { where = FILENAME; sub(/.*jobs-/, "", where) }
 		$1 == "job" { key = $2 SUBSEP where; order[++n] = key; cost[key] = $3 }
-		$1 == "reason" { exits[$2, where] = exits[$2, where] sprintf(", \"%s\": %d", $3, $4) }
+		$1 == "reason" { exits[$2, where] = exits[$2, where] sprintf(", \"%s\": %.0f", $3, $4) }
 		END {
 			print "["
 			for (i = 1; i <= n; i++) {
