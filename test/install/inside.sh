@@ -40,7 +40,9 @@ in_machine 'mkdir /root/packages
 	cd /root/repository
 	dpkg-scanpackages . >Packages
 	rm -rf /etc/apt/sources.list.d
-	echo "deb [trusted=yes] file:/root/repository ./" >/etc/apt/sources.list'
+	echo "deb [trusted=yes] file:/root/repository ./" >/etc/apt/sources.list
+	# Nor has it what its packages recommend, for which apt would hold back an upgrade.
+	echo "APT::Install-Recommends no;" >/etc/apt/apt.conf.d/00recommends'
 
 BOOT_SECONDS=7200
 boot install bios install_here -smp 2
