@@ -78,10 +78,12 @@ static int make_machine(void **state)
 			.xcr0_mask = 7,
 			.boot_instructions = 12345678,
 		},
-		.count = 2,
+		.count = 3,
 		.guests = {
-			{ .vm = { 1, 2, 48, 5, 1 << 17 },
+			{ .vm = { 1, 2, 40, 3, (1 << 17) - 1 },
 			  .owner = { .vm = 1, .pid = 812, .comm = "q\"\x1b[2Jemu" } },
+			/* What the first one has for system management mode. */
+			{ .vm = { 7, 1, 8, 2, 1 }, .owner = { .vm = 7, .pid = 812, .comm = "q", .smm_of = 1 } },
 			{ .vm = { 1023, 64, 16, 0, 0 } },
 		},
 	};
@@ -248,15 +250,35 @@ static void test_stat_json(void **state)
 	sample.rows++;
 	sample.count = 1;
 	stat_print_json(print_begin(&p), &sample);
-	print_check(&p,
-		    "{\"time_ns\":5000000000,\"vms\":[{\"vm\":1,\"pid\":812,"
-		    "\"process\":\"q\\\"\\u001b[2Jemu\",\"vcpus\":[{\"index\":0,\"exits\":1000,"
-		    "\"cpuid\":0,\"msr_read\":0,\"msr_write\":0,\"hlt\":0,\"hypercall\":0,\"cr\":0,"
-		    "\"xsetbv\":0,\"invd\":0,\"wbinvd\":0,\"interrupt\":0,\"nmi\":0,\"exception\":0,"
-		    "\"io\":999,\"memory\":0,\"dr\":0,\"forbidden\":0,\"privileged\":0,\"task_switch\":0,"
-		    "\"irq_window\":0,\"nmi_window\":0,\"shutdown\":0,\"init_sipi\":0,\"refused\":0,"
-		    "\"retry\":0,\"unknown\":0,\"to_service\":999,\"last_exit_code\":\"0x7b\","
-		    "\"last_rip\":\"0xffffffff81000000\"}]}]}\n");
+	print_check(
+		&p,
+		"{\"time_ns\":5000000000,\"vms\":[{\"vm\":1,\"pid\":812,"
+		"\"process\":\"q\\\"\\u001b[2Jemu\",\"vcpus\":[{\"index\":0,\"exits\":1000,"
+		"\"cpuid\":0,\"msr_read\":0,\"msr_write\":0,\"hlt\":0,\"hypercall\":0,\"cr\":0,"
+		"\"xsetbv\":0,\"invd\":0,\"wbinvd\":0,\"interrupt\":0,\"nmi\":0,\"exception\":0,"
+		"\"io\":999,\"memory\":0,\"dr\":0,\"forbidden\":0,\"privileged\":0,\"task_switch\":0,"
+		"\"irq_window\":0,\"nmi_window\":0,\"shutdown\":0,\"init_sipi\":0,\"refused\":0,"
+		"\"retry\":0,\"unknown\":0,\"to_service\":999,\"last_exit_code\":\"0x7b\","
+		"\"last_rip\":\"0xffffffff81000000\"}]}]}\n");
+}
+
+static void test_stat_smm(void **state)
+{
+	struct stat_row row = { .vm = 7, .stat.count[MULLION_STAT_EXITS] = 3 };
+	struct printed p;
+
+	(void)state;
+	sample.rows = &row;
+	sample.count = 1;
+	stat_print(print_begin(&p), &sample, NULL, 0);
+	print_check(&p, "VM 7 (q, PID 812, system management mode of VM 1)\n"
+			"                     vCPU 0\n"
+			"exits                     3\n"
+			"to_service                0\n");
+	stat_print_json(print_begin(&p), &sample);
+	fclose(p.out);
+	assert_non_null(strstr(p.text, "{\"vm\":7,\"pid\":812,\"process\":\"q\",\"smm_of\":1,"));
+	free(p.text);
 }
 
 static void check_explained(struct discovery found, int error, uint32_t admin, uint32_t abi,
@@ -311,6 +333,7 @@ int main(void)
 		cmocka_unit_test_setup(test_stat_narrow, make_sample),
 		cmocka_unit_test_setup(test_stat_rates, make_sample),
 		cmocka_unit_test_setup(test_stat_json, make_sample),
+		cmocka_unit_test_setup(test_stat_smm, make_sample),
 		cmocka_unit_test(test_explanations),
 	};
 

@@ -39,16 +39,33 @@ static void print_features(FILE *out, uint32_t features)
 	fputc('\n', out);
 }
 
-static void print_guest(FILE *out, const struct guest *guest)
+/* What a guest has: its VM, with the memory of the one that it has for system management mode. */
+static struct mullion_vm_info total(const struct machine *machine, const struct guest *guest)
+{
+	struct mullion_vm_info sum = guest->vm;
+
+	for (size_t i = 0; i < machine->count; i++) {
+		const struct guest *other = &machine->guests[i];
+
+		if (other->owner.smm_of != sum.vm)
+			continue;
+		sum.donated += other->vm.donated;
+		sum.pool += other->vm.pool;
+		sum.shared += other->vm.shared;
+	}
+	return sum;
+}
+
+static void print_guest(FILE *out, const struct machine *machine, const struct guest *guest)
 {
 	const struct mullion_admin_owner *owner = &guest->owner;
-	const struct mullion_vm_info *vm = &guest->vm;
+	const struct mullion_vm_info vm = total(machine, guest);
 	char size[TEXT_SIZE_MAX];
 
-	fprintf(out, "%5u  %5u", vm->vm, vm->vcpus);
-	fprintf(out, "  %10s", text_size(size, vm->donated * FRAME_SIZE));
-	fprintf(out, "  %10s", text_size(size, vm->pool * FRAME_SIZE));
-	fprintf(out, "  %10s", text_size(size, vm->shared * FRAME_SIZE));
+	fprintf(out, "%5u  %5u", vm.vm, vm.vcpus);
+	fprintf(out, "  %10s", text_size(size, vm.donated * FRAME_SIZE));
+	fprintf(out, "  %10s", text_size(size, vm.pool * FRAME_SIZE));
+	fprintf(out, "  %10s", text_size(size, vm.shared * FRAME_SIZE));
 	if (owner->comm[0]) {
 		fprintf(out, "  %7d  ", (int)owner->pid);
 		text_print_safe(out, owner->comm, strlen(owner->comm));
@@ -58,13 +75,18 @@ static void print_guest(FILE *out, const struct guest *guest)
 
 static void print_guests(FILE *out, const struct machine *machine)
 {
-	fprintf(out, "Guests:       %zu\n", machine->count);
-	if (!machine->count)
+	size_t count = 0;
+
+	for (size_t i = 0; i < machine->count; i++)
+		count += !machine->guests[i].owner.smm_of;
+	fprintf(out, "Guests:       %zu\n", count);
+	if (!count)
 		return;
 	fprintf(out, "\n%5s  %5s  %10s  %10s  %10s  %7s  %s\n", "VM", "vCPUs", "donated", "unused",
 		"mapped", "PID", "process");
 	for (size_t i = 0; i < machine->count; i++)
-		print_guest(out, &machine->guests[i]);
+		if (!machine->guests[i].owner.smm_of)
+			print_guest(out, machine, &machine->guests[i]);
 }
 
 void info_print(FILE *out, const struct machine *machine)
@@ -105,17 +127,17 @@ static void json_features(struct json *j, uint32_t features)
 	json_end(j);
 }
 
-static void json_guest(struct json *j, const struct guest *guest)
+static void json_guest(struct json *j, const struct machine *machine, const struct guest *guest)
 {
 	const struct mullion_admin_owner *owner = &guest->owner;
-	const struct mullion_vm_info *vm = &guest->vm;
+	const struct mullion_vm_info vm = total(machine, guest);
 
 	json_object(j, NULL);
-	json_number(j, "vm", vm->vm);
-	json_number(j, "vcpus", vm->vcpus);
-	json_number(j, "donated", vm->donated * FRAME_SIZE);
-	json_number(j, "unused", vm->pool * FRAME_SIZE);
-	json_number(j, "mapped", vm->shared * FRAME_SIZE);
+	json_number(j, "vm", vm.vm);
+	json_number(j, "vcpus", vm.vcpus);
+	json_number(j, "donated", vm.donated * FRAME_SIZE);
+	json_number(j, "unused", vm.pool * FRAME_SIZE);
+	json_number(j, "mapped", vm.shared * FRAME_SIZE);
 	if (owner->comm[0]) {
 		json_number(j, "pid", (uint32_t)owner->pid);
 		json_string(j, "process", owner->comm);
@@ -149,7 +171,8 @@ void info_print_json(FILE *out, const struct machine *machine)
 	json_end(&j);
 	json_array(&j, "guests");
 	for (size_t i = 0; i < machine->count; i++)
-		json_guest(&j, &machine->guests[i]);
+		if (!machine->guests[i].owner.smm_of)
+			json_guest(&j, machine, &machine->guests[i]);
 	json_end(&j);
 	json_end(&j);
 }

@@ -136,7 +136,10 @@ static void print_title(FILE *out, const struct stat_sample *sample, const struc
 	if (owner) {
 		fputs(" (", out);
 		text_print_safe(out, owner->comm, strlen(owner->comm));
-		fprintf(out, ", PID %d)", (int)owner->pid);
+		fprintf(out, ", PID %d", (int)owner->pid);
+		if (owner->smm_of)
+			fprintf(out, ", system management mode of VM %u", owner->smm_of);
+		fputc(')', out);
 	}
 	if (group->before)
 		fprintf(out, ", per second over %.1f s", group->seconds);
@@ -188,6 +191,8 @@ void stat_print_json(FILE *out, const struct stat_sample *sample)
 		if (owner) {
 			json_number(&j, "pid", (uint32_t)owner->pid);
 			json_string(&j, "process", owner->comm);
+			if (owner->smm_of)
+				json_number(&j, "smm_of", owner->smm_of);
 		}
 		json_array(&j, "vcpus");
 		for (size_t i = 0; i < group.count; i++)

@@ -18,6 +18,7 @@
 struct owner {
 	struct pid *pid; /* of the thread group; NULL: the module has no such VM */
 	char comm[TASK_COMM_LEN];
+	u32 smm_of;
 };
 
 static struct owner owners[MULLION_MAX_VMS];
@@ -25,7 +26,7 @@ static DEFINE_MUTEX(owners_lock);
 
 static_assert(sizeof(((struct mullion_admin_owner *)NULL)->comm) == TASK_COMM_LEN);
 
-void admin_vm_made(u32 vm)
+void admin_vm_made(u32 vm, u32 smm_of)
 {
 	if (WARN_ON_ONCE(vm >= MULLION_MAX_VMS))
 		return;
@@ -33,6 +34,7 @@ void admin_vm_made(u32 vm)
 	put_pid(owners[vm].pid);
 	owners[vm].pid = get_pid(task_tgid(current));
 	get_task_comm(owners[vm].comm, current->group_leader);
+	owners[vm].smm_of = smm_of;
 	mutex_unlock(&owners_lock);
 }
 
@@ -71,6 +73,7 @@ static long get_owner(void __user *arg)
 	if (known->pid) {
 		owner.pid = pid_vnr(known->pid);
 		memcpy(owner.comm, known->comm, sizeof(owner.comm));
+		owner.smm_of = known->smm_of;
 		ret = 0;
 	}
 	mutex_unlock(&owners_lock);

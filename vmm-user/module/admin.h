@@ -9,9 +9,10 @@
 int admin_init(void);
 void admin_exit(void);
 
-/* The calling process has made the VM with root mode's identifier `vm`; the VM's frames are about
- * to go back, and with them the identifier. In pairs. May sleep. */
-void admin_vm_made(u32 vm);
+/* The calling process has made the VM with root mode's identifier `vm`, for a guest's system
+ * management mode if `smm_of`, which else has the VM smm_of; the VM's frames are about to go back,
+ * and with them the identifier. In pairs. May sleep. */
+void admin_vm_made(u32 vm, u32 smm_of);
 void admin_vm_gone(u32 vm);
 
 #endif

@@ -181,13 +181,16 @@ int vm_set_clock(struct mullion_vm *vm, const struct kvm_clock_data *data)
 
 /* -- The pages in the guest ------------------------------------------------ */
 
-/* Writes to RAM wherever it lies; pages that are not RAM stay as they are. */
+/* These pages are those of the guest's kernel, whatever space the vCPU is in.
+ * Writes to RAM wherever it lies; pages that are not RAM stay as they are. */
 static void ram_write(struct mullion_vcpu *v, u64 gpa, const void *data, unsigned int size)
 {
+	struct mullion_space *space = &v->vm->spaces[SPACE_NORMAL];
+
 	while (size) {
 		unsigned int part = min_t(unsigned int, size, PAGE_SIZE - offset_in_page(gpa));
 
-		guest_ram_write(v, gpa, data, part);
+		space_write(space, v, gpa, data, part);
 		gpa += part;
 		data += part;
 		size -= part;
@@ -228,7 +231,7 @@ int clock_set_wall_clock(struct mullion_vcpu *v, u64 value)
 	mutex_lock(&vm->lock);
 	ns = ktime_get_real_ns() - clock_now(vm, rdtsc_ordered());
 	mutex_unlock(&vm->lock);
-	guest_ram_read(v, value, &wall.version, sizeof(wall.version));
+	space_read(&vm->spaces[SPACE_NORMAL], value, &wall.version, sizeof(wall.version));
 	wall.sec = div_u64_rem(ns, NSEC_PER_SEC, &wall.nsec);
 	versioned_write(v, value, &wall, sizeof(wall));
 	return MSR_OK;
@@ -263,7 +266,7 @@ void clock_update(struct mullion_vcpu *v)
 	WRITE_ONCE(v->clock_due, false);
 	if (!(v->msrs.kvm_system_time & KVM_MSR_ENABLED) || vcpu_load(v, MULLION_GROUP_TSC))
 		return;
-	guest_ram_read(v, gpa, &info.version, sizeof(info.version));
+	space_read(&vm->spaces[SPACE_NORMAL], gpa, &info.version, sizeof(info.version));
 	mutex_lock(&vm->lock);
 	info.tsc_timestamp = vm->clock_tsc + v->run->msr.tsc_offset;
 	info.system_time = vm->clock_ns;

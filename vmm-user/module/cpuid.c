@@ -179,8 +179,10 @@ static struct kvm_cpuid_entry2 as_seen(const struct mullion_vcpu *v,
 	return e;
 }
 
-/* Gives root mode the table from which it answers the guest. Control registers are loaded. */
-static int send(struct mullion_vcpu *v, const struct kvm_cpuid_entry2 *entries, u32 count)
+/* Gives root mode the table from which it answers the guest in `space`. Control registers are
+ * loaded. */
+static int send(struct mullion_vcpu *v, const struct mullion_space *space,
+		const struct kvm_cpuid_entry2 *entries, u32 count)
 {
 	struct mullion_cpuid *rows = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	long ret;
@@ -202,7 +204,7 @@ static int send(struct mullion_vcpu *v, const struct kvm_cpuid_entry2 *entries, 
 			.edx = e.edx,
 		};
 	}
-	ret = mullion_hypercall(MULLION_HC_VCPU_CPUID, v->vm->pool.vm, v->index, virt_to_phys(rows),
+	ret = mullion_hypercall(MULLION_HC_VCPU_CPUID, space->pool.vm, v->index, virt_to_phys(rows),
 				count, 0);
 	free_page((unsigned long)rows);
 	return ret;
@@ -242,7 +244,8 @@ long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
 		return PTR_ERR(entries);
 	ret = vcpu_load(v, MULLION_GROUP_CR);
 	if (!ret)
-		ret = may_set(v, entries, head.nent) ? send(v, entries, head.nent) : -EINVAL;
+		ret = may_set(v, entries, head.nent) ? send(v, v->space, entries, head.nent) :
+						       -EINVAL;
 	if (ret) {
 		kvfree(entries);
 		return ret;
@@ -250,6 +253,7 @@ long vcpu_set_cpuid(struct mullion_vcpu *v, struct kvm_cpuid2 __user *arg)
 	kvfree(v->cpuid);
 	v->cpuid = entries;
 	v->cpuid_count = head.nent;
+	v->cpuid_told = space_bit(v->space);
 	mmio_cpuid_changed(v);
 	return 0;
 }
@@ -258,7 +262,19 @@ int vcpu_refresh_cpuid(struct mullion_vcpu *v)
 {
 	int ret = vcpu_load(v, MULLION_GROUP_CR);
 
-	return ret ? ret : send(v, v->cpuid, v->cpuid_count);
+	v->cpuid_told = 0;
+	return ret ? ret : vcpu_tell_cpuid(v, v->space);
+}
+
+int vcpu_tell_cpuid(struct mullion_vcpu *v, const struct mullion_space *space)
+{
+	int ret = 0;
+
+	if (!(v->cpuid_told & space_bit(space)))
+		ret = send(v, space, v->cpuid, v->cpuid_count);
+	if (!ret)
+		v->cpuid_told |= space_bit(space);
+	return ret;
 }
 
 bool vcpu_has_mwait(const struct mullion_vcpu *v)

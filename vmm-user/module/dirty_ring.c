@@ -90,11 +90,12 @@ bool dirty_ring_full(const struct mullion_vcpu *v)
 
 static void protect(struct mullion_vm *vm, u32 id, u64 offset)
 {
-	const struct mullion_slot *slot = slot_table_by_id(memslots(vm), id);
+	struct mullion_space *space = space_of_slot(vm, id);
+	const struct mullion_slot *slot = space ? slot_table_by_id(memslots(space), id) : NULL;
 
 	/* A slot that has gone meanwhile was unmapped. */
 	if (slot && offset < slot->pages)
-		memory_protect(vm, slot->gfn + offset, 1);
+		memory_protect(space, slot->gfn + offset, 1);
 }
 
 /*

@@ -111,8 +111,8 @@ int pool_found(struct mullion_pool *pool)
 		chunk_free(chunk);
 		return ret ? ret : -EIO;
 	}
-	pool->vm = ret;
 	pool_add(pool, chunk);
+	smp_store_release(&pool->vm, ret); /* whoever sees it may use it */
 	return 0;
 }
 

@@ -16,10 +16,11 @@
 #define ATTR_LONG (1u << 9)
 
 /* The slot at gpa, and the user-space address, or NULL. Inside a slots_srcu read section. */
-static struct mullion_slot *lookup(struct mullion_vm *vm, u64 gpa, bool write, unsigned long *hva)
+static struct mullion_slot *lookup(struct mullion_space *space, u64 gpa, bool write,
+				   unsigned long *hva)
 {
 	u64 gfn = gpa >> PAGE_SHIFT;
-	struct mullion_slot *slot = slot_table_find(memslots(vm), gfn);
+	struct mullion_slot *slot = slot_table_find(memslots(space), gfn);
 
 	if (!slot || (write && (slot->flags & KVM_MEM_READONLY)))
 		return NULL;
@@ -42,37 +43,51 @@ static bool read_user(void *data, unsigned long hva, unsigned int size)
 	}
 }
 
-int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size)
+int space_read(struct mullion_space *space, u64 gpa, void *data, unsigned int size)
 {
-	struct mullion_vm *vm = ((struct mullion_vcpu *)opaque)->vm;
+	struct mullion_vm *vm = space->vm;
 	int ret = GUEST_MEMORY_DEVICE;
 	unsigned long hva;
 	int index;
 
 	index = srcu_read_lock(&vm->slots_srcu);
-	if (lookup(vm, gpa, false, &hva) && read_user(data, hva, size))
+	if (lookup(space, gpa, false, &hva) && read_user(data, hva, size))
 		ret = GUEST_MEMORY_OK;
 	srcu_read_unlock(&vm->slots_srcu, index);
 	return ret;
 }
 
-int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size)
+int space_write(struct mullion_space *space, struct mullion_vcpu *v, u64 gpa, const void *data,
+		unsigned int size)
 {
-	struct mullion_vcpu *v = opaque;
-	struct mullion_vm *vm = v->vm;
+	struct mullion_vm *vm = space->vm;
 	int ret = GUEST_MEMORY_DEVICE;
 	struct mullion_slot *slot;
 	unsigned long hva;
 	int index;
 
 	index = srcu_read_lock(&vm->slots_srcu);
-	slot = lookup(vm, gpa, true, &hva);
+	slot = lookup(space, gpa, true, &hva);
 	if (slot && !copy_to_user((void __user *)hva, data, size)) {
 		memslot_mark_dirty(v, slot, gpa >> PAGE_SHIFT);
 		ret = GUEST_MEMORY_OK;
 	}
 	srcu_read_unlock(&vm->slots_srcu, index);
 	return ret;
+}
+
+int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size)
+{
+	const struct mullion_vcpu *v = opaque;
+
+	return space_read(v->space, gpa, data, size);
+}
+
+int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size)
+{
+	struct mullion_vcpu *v = opaque;
+
+	return space_write(v->space, v, gpa, data, size);
 }
 
 /* Compares and exchanges at a kernel address. -> whether the expected value was there. */
@@ -112,7 +127,7 @@ int guest_ram_cmpxchg(void *opaque, u64 gpa, u64 expected, u64 desired, unsigned
 	void *at;
 
 	index = srcu_read_lock(&vm->slots_srcu);
-	slot = lookup(vm, gpa, true, &hva);
+	slot = lookup(v->space, gpa, true, &hva);
 	if (slot && get_user_pages_fast(hva, 1, FOLL_WRITE, &page) == 1) {
 		at = kmap_local_page(page);
 		ret = exchange(at + offset_in_page(hva), expected, desired, size) ?

@@ -27,9 +27,10 @@ static void kick_running(struct mullion_vm *vm)
 }
 
 /* One bounded call over [gfn, end). -> the frame from which to go on. */
-static u64 take_step(struct mullion_vm *vm, enum mullion_hypercall call, u64 gfn, u64 end)
+static u64 take_step(struct mullion_space *space, enum mullion_hypercall call, u64 gfn, u64 end)
 {
-	long ret = mullion_hypercall(call, vm->pool.vm, gfn << PAGE_SHIFT, end - gfn, 0, 0);
+	struct mullion_vm *vm = space->vm;
+	long ret = mullion_hypercall(call, space->pool.vm, gfn << PAGE_SHIFT, end - gfn, 0, 0);
 
 	if (ret == -ENOMEM) {
 		/* A large page cannot be split without a frame for the table, and donating may
@@ -37,7 +38,7 @@ static u64 take_step(struct mullion_vm *vm, enum mullion_hypercall call, u64 gfn
 		 * on the next fault. */
 		u64 start = round_down(gfn, LARGE_PAGES);
 
-		ret = mullion_hypercall(MULLION_HC_VM_UNMAP, vm->pool.vm, start << PAGE_SHIFT,
+		ret = mullion_hypercall(MULLION_HC_VM_UNMAP, space->pool.vm, start << PAGE_SHIFT,
 					LARGE_PAGES, 0, 0);
 		if (ret > 0)
 			return start + ret > gfn ? start + ret : gfn;
@@ -57,22 +58,26 @@ static u64 take_step(struct mullion_vm *vm, enum mullion_hypercall call, u64 gfn
 	return end;
 }
 
-static void take(struct mullion_vm *vm, enum mullion_hypercall call, u64 gfn, u64 pages)
+static void take(struct mullion_space *space, enum mullion_hypercall call, u64 gfn, u64 pages)
 {
 	u64 end = min_t(u64, gfn + pages, MULLION_GFN_MAX);
 
+	/* Where nobody has been nothing is mapped; whoever comes from now on will find what the
+	 * caller has changed before. */
+	if (!space_founded(space))
+		return;
 	while (gfn < end)
-		gfn = take_step(vm, call, gfn, end);
+		gfn = take_step(space, call, gfn, end);
 }
 
-void memory_unmap(struct mullion_vm *vm, u64 gfn, u64 pages)
+void memory_unmap(struct mullion_space *space, u64 gfn, u64 pages)
 {
-	take(vm, MULLION_HC_VM_UNMAP, gfn, pages);
+	take(space, MULLION_HC_VM_UNMAP, gfn, pages);
 }
 
-void memory_protect(struct mullion_vm *vm, u64 gfn, u64 pages)
+void memory_protect(struct mullion_space *space, u64 gfn, u64 pages)
 {
-	take(vm, MULLION_HC_VM_PROTECT, gfn, pages);
+	take(space, MULLION_HC_VM_PROTECT, gfn, pages);
 }
 
 /* -- Following the creator's page tables ----------------------------------- */
@@ -82,12 +87,25 @@ static struct mullion_vm *notifier_vm(struct mmu_notifier *notifier)
 	return container_of(notifier, struct mullion_vm, notifier);
 }
 
+/* Takes the creator's addresses [start, end) out of the space. Inside a slots_srcu read section. */
+static void unmap_hva(struct mullion_space *space, u64 start, u64 end)
+{
+	struct slot_table *table = memslots(space);
+	u64 gfn, pages;
+	u32 i;
+
+	for (i = 0; i < table->count; i++) {
+		pages = slot_hva_range(table->slots[i], start, end, &gfn);
+		if (pages)
+			memory_unmap(space, gfn, pages);
+	}
+}
+
 static int invalidate_start(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
 {
 	struct mullion_vm *vm = notifier_vm(notifier);
-	struct slot_table *table;
+	unsigned int i;
 	int index;
-	u32 i;
 
 	spin_lock(&vm->mmu_lock);
 	if (!vm->invalidating++) {
@@ -101,14 +119,8 @@ static int invalidate_start(struct mmu_notifier *notifier, const struct mmu_noti
 
 	/* No fault maps anything in the range from here on: no lock is needed to clear it. */
 	index = srcu_read_lock(&vm->slots_srcu);
-	table = memslots(vm);
-	for (i = 0; i < table->count; i++) {
-		u64 gfn, pages;
-
-		pages = slot_hva_range(table->slots[i], range->start, range->end, &gfn);
-		if (pages)
-			memory_unmap(vm, gfn, pages);
-	}
+	for (i = 0; i < MULLION_SPACES; i++)
+		unmap_hva(&vm->spaces[i], range->start, range->end);
 	srcu_read_unlock(&vm->slots_srcu, index);
 	return 0;
 }
@@ -211,18 +223,18 @@ static int page_get(u64 hva, bool may_write, bool *writable, struct page **page)
 }
 
 /* Maps and reports what the VM_MAP call said. mmu_lock held. */
-static long map_locked(struct mullion_vm *vm, const struct mullion_slot *slot, u64 gfn, u64 hva,
-		       unsigned long pfn, bool writable)
+static long map_locked(struct mullion_space *space, const struct mullion_slot *slot, u64 gfn,
+		       u64 hva, unsigned long pfn, bool writable)
 {
 	u32 flags = MULLION_MAP_EXEC | (writable ? MULLION_MAP_WRITE : 0);
 	u64 count = 1;
 
-	if (slot_allows_large(slot, gfn) && host_maps_large(vm->mm, hva, writable)) {
+	if (slot_allows_large(slot, gfn) && host_maps_large(space->vm->mm, hva, writable)) {
 		gfn = round_down(gfn, LARGE_PAGES);
 		pfn = round_down(pfn, LARGE_PAGES);
 		count = LARGE_PAGES;
 	}
-	return mullion_hypercall(MULLION_HC_VM_MAP, vm->pool.vm, gfn << PAGE_SHIFT,
+	return mullion_hypercall(MULLION_HC_VM_MAP, space->pool.vm, gfn << PAGE_SHIFT,
 				 (u64)pfn << PAGE_SHIFT, count, flags);
 }
 
@@ -248,7 +260,7 @@ static int map_page(struct mullion_vcpu *v, struct mullion_slot *slot, u64 gfn, 
 	if (invalidated(vm, seq, hva))
 		ret = 1; /* fault again */
 	else
-		ret = map_locked(vm, slot, gfn, hva, page_to_pfn(page), writable);
+		ret = map_locked(v->space, slot, gfn, hva, page_to_pfn(page), writable);
 	spin_unlock(&vm->mmu_lock);
 
 	if (ret > 0 && writable)
@@ -266,7 +278,7 @@ static int fault_once(struct mullion_vcpu *v, u64 gfn, bool write)
 	int index, ret;
 
 	index = srcu_read_lock(&vm->slots_srcu);
-	slot = slot_table_find(memslots(vm), gfn);
+	slot = slot_table_find(memslots(v->space), gfn);
 	if (!slot || (write && (slot->flags & KVM_MEM_READONLY)))
 		ret = FAULT_DEVICE;
 	else
@@ -277,7 +289,7 @@ static int fault_once(struct mullion_vcpu *v, u64 gfn, bool write)
 
 int memory_fault(struct mullion_vcpu *v, u64 gpa, u32 access)
 {
-	struct mullion_vm *vm = v->vm;
+	struct mullion_space *space = v->space;
 	bool write = access & MULLION_ACCESS_WRITE;
 	u64 gfn = gpa >> PAGE_SHIFT;
 	unsigned int tries;
@@ -286,11 +298,11 @@ int memory_fault(struct mullion_vcpu *v, u64 gpa, u32 access)
 	for (tries = 0; tries < MULLION_DONATE_TRIES; tries++) {
 		ret = fault_once(v, gfn, write);
 		if (ret == -ENOMEM) {
-			if (pool_grow(&vm->pool))
+			if (pool_grow(&space->pool))
 				break;
 		} else if (ret == -EEXIST) {
 			/* What was mapped there is out of date or of another size. */
-			memory_unmap(vm, round_down(gfn, LARGE_PAGES), LARGE_PAGES);
+			memory_unmap(space, round_down(gfn, LARGE_PAGES), LARGE_PAGES);
 		} else {
 			break;
 		}

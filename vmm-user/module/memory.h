@@ -11,12 +11,13 @@
 
 #include "slot_table.h"
 
+struct mullion_space;
 struct mullion_vcpu;
 struct mullion_vm;
 
 /* -- memslot.c ------------------------------------------------------------- */
 
-/* Prepares and releases an empty set of slots. */
+/* Prepares and releases empty sets of slots, for all of the VM's spaces. */
 int memslots_init(struct mullion_vm *vm);
 void memslots_free(struct mullion_vm *vm);
 
@@ -31,7 +32,7 @@ int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log
 int memslot_clear_dirty_log(struct mullion_vm *vm, const struct kvm_clear_dirty_log *log);
 
 /* The present table; only inside a slots_srcu read section, or with slots_lock held. */
-struct slot_table *memslots(struct mullion_vm *vm);
+struct slot_table *memslots(struct mullion_space *space);
 
 /* Whether writes to the slot are logged, in whatever way. */
 static inline bool slot_is_logged(const struct mullion_slot *slot)
@@ -49,22 +50,29 @@ enum fault_result {
 	FAULT_DEVICE = 1, /* no memory there, or read-only and written to */
 };
 
-/* Answers v's nested fault at `gpa` (MULLION_ACCESS_*). -> enum fault_result, or a negative error
+/* Answers v's nested fault at `gpa` (MULLION_ACCESS_*) of its space. -> enum fault_result, or a negative error
  * when user space's memory cannot be had (-EFAULT, -EHWPOISON, -ENOMEM). May sleep. */
 int memory_fault(struct mullion_vcpu *v, u64 gpa, u32 access);
 
-/* Takes guest frames out of the VM; returns when no processor uses them any more. May be called
+/* Takes guest frames out of the space; returns when no processor uses them any more. May be called
  * where sleeping is not allowed, but with interrupts on. */
-void memory_unmap(struct mullion_vm *vm, u64 gfn, u64 pages);
+void memory_unmap(struct mullion_space *space, u64 gfn, u64 pages);
 
 /* Takes write permission from guest frames, likewise. */
-void memory_protect(struct mullion_vm *vm, u64 gfn, u64 pages);
+void memory_protect(struct mullion_space *space, u64 gfn, u64 pages);
 
 extern const struct mmu_notifier_ops memory_notifier_ops;
 
 /* -- guest_ram.c ----------------------------------------------------------- */
 
-/* Guest RAM for the emulator: `opaque` is the struct mullion_vcpu. See guest_walk.h. */
+/* Copies between RAM of v's VM in `space` and `data`; not across a page. The write counts as v's
+ * in dirty logs. -> GUEST_MEMORY_OK or GUEST_MEMORY_DEVICE. In a thread of the creator's. */
+int space_read(struct mullion_space *space, u64 gpa, void *data, unsigned int size);
+int space_write(struct mullion_space *space, struct mullion_vcpu *v, u64 gpa, const void *data,
+		unsigned int size);
+
+/* Guest RAM for the emulator, in the space that the vCPU is in: `opaque` is the struct
+ * mullion_vcpu. See guest_walk.h. */
 int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size);
 int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size);
 int guest_ram_cmpxchg(void *opaque, u64 gpa, u64 expected, u64 desired, unsigned int size);

@@ -10,9 +10,12 @@
 
 #define SLOT_PAGES_MAX INT_MAX /* as the interface has it: 8 TiB */
 
-struct slot_table *memslots(struct mullion_vm *vm)
+struct slot_table *memslots(struct mullion_space *space)
 {
-	return srcu_dereference_check(vm->slots, &vm->slots_srcu, lockdep_is_held(&vm->slots_lock));
+	struct mullion_vm *vm = space->vm;
+
+	return srcu_dereference_check(space->slots, &vm->slots_srcu,
+				      lockdep_is_held(&vm->slots_lock));
 }
 
 static size_t dirty_bytes(u64 pages)
@@ -28,38 +31,46 @@ static void slot_free(struct mullion_slot *slot)
 	kfree(slot);
 }
 
+static void table_free(struct slot_table *table)
+{
+	u32 i;
+
+	for (i = 0; table && i < table->count; i++)
+		slot_free(table->slots[i]);
+	kvfree(table);
+}
+
 int memslots_init(struct mullion_vm *vm)
 {
-	struct slot_table *table = kvzalloc(slot_table_size(0), GFP_KERNEL_ACCOUNT);
-	int ret;
+	unsigned int i;
+	int ret = init_srcu_struct(&vm->slots_srcu);
 
-	if (!table)
-		return -ENOMEM;
-	ret = init_srcu_struct(&vm->slots_srcu);
-	if (ret) {
-		kvfree(table);
+	if (ret)
 		return ret;
+	for (i = 0; i < MULLION_SPACES; i++) {
+		struct slot_table *table = kvzalloc(slot_table_size(0), GFP_KERNEL_ACCOUNT);
+
+		if (!table) {
+			memslots_free(vm);
+			return -ENOMEM;
+		}
+		RCU_INIT_POINTER(vm->spaces[i].slots, table);
 	}
-	RCU_INIT_POINTER(vm->slots, table);
 	return 0;
 }
 
 void memslots_free(struct mullion_vm *vm)
 {
-	struct slot_table *table = rcu_dereference_protected(vm->slots, true);
-	u32 i;
+	unsigned int i;
 
-	for (i = 0; i < table->count; i++)
-		slot_free(table->slots[i]);
-	kvfree(table);
+	for (i = 0; i < MULLION_SPACES; i++)
+		table_free(rcu_dereference_protected(vm->spaces[i].slots, true));
 	cleanup_srcu_struct(&vm->slots_srcu);
 }
 
 /* Every check that needs only the request itself. */
 static int region_check(const struct kvm_userspace_memory_region *r)
 {
-	if (r->slot >= MULLION_SLOTS_MAX)
-		return -EINVAL;
 	if (r->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
 		return -EINVAL;
 	if ((r->memory_size | r->guest_phys_addr | r->userspace_addr) & ~PAGE_MASK)
@@ -106,9 +117,9 @@ static bool may_become(const struct mullion_slot *old, const struct mullion_slot
 	       !((old->flags ^ new->flags) & KVM_MEM_READONLY);
 }
 
-static int slot_install(struct mullion_vm *vm, struct mullion_slot *slot, bool remove)
+static int slot_install(struct mullion_space *space, struct mullion_slot *slot, bool remove)
 {
-	struct slot_table *old_table = memslots(vm);
+	struct slot_table *old_table = memslots(space);
 	struct mullion_slot *old = slot_table_by_id(old_table, slot->id);
 	struct slot_table *table;
 	int ret;
@@ -132,13 +143,13 @@ static int slot_install(struct mullion_vm *vm, struct mullion_slot *slot, bool r
 		kvfree(slot->dirty);
 		slot->dirty = old->dirty;
 	}
-	rcu_assign_pointer(vm->slots, table);
+	rcu_assign_pointer(space->slots, table);
 	/* Faults that saw the old table have mapped what they will when this returns... */
-	synchronize_srcu_expedited(&vm->slots_srcu);
+	synchronize_srcu_expedited(&space->vm->slots_srcu);
 	/* ...so what is unmapped now stays so. A change of logging unmaps too: logging wants small
 	 * pages, and large ones may return afterwards. */
 	if (old)
-		memory_unmap(vm, old->gfn, old->pages);
+		memory_unmap(space, old->gfn, old->pages);
 	if (old && old->dirty == slot->dirty)
 		old->dirty = NULL;
 	slot_free(old);
@@ -148,16 +159,19 @@ static int slot_install(struct mullion_vm *vm, struct mullion_slot *slot, bool r
 
 int memslot_set(struct mullion_vm *vm, const struct kvm_userspace_memory_region *region)
 {
+	struct mullion_space *space = space_of_slot(vm, region->slot);
 	struct mullion_slot gone = { .id = region->slot };
 	struct mullion_slot *slot;
 	int ret = region_check(region);
 
+	if (!space)
+		return -EINVAL;
 	if (ret)
 		return ret;
 	if (!region->memory_size) {
 		mutex_lock(&vm->slots_lock);
-		if (slot_table_by_id(memslots(vm), region->slot))
-			ret = slot_install(vm, &gone, true);
+		if (slot_table_by_id(memslots(space), region->slot))
+			ret = slot_install(space, &gone, true);
 		else
 			ret = -EINVAL;
 		mutex_unlock(&vm->slots_lock);
@@ -167,7 +181,7 @@ int memslot_set(struct mullion_vm *vm, const struct kvm_userspace_memory_region 
 	if (!slot)
 		return -ENOMEM;
 	mutex_lock(&vm->slots_lock);
-	ret = slot_install(vm, slot, false);
+	ret = slot_install(space, slot, false);
 	mutex_unlock(&vm->slots_lock);
 	if (ret)
 		slot_free(slot);
@@ -189,7 +203,7 @@ void memslot_mark_dirty(struct mullion_vcpu *v, struct mullion_slot *slot, u64 g
  * reported by it, or its page is protected below and faults again. So may those in small gaps
  * between them, for whom that is harmless, and which would make a call each.
  */
-static void harvest(struct mullion_vm *vm, struct mullion_slot *slot, u64 first, u64 pages,
+static void harvest(struct mullion_space *space, struct mullion_slot *slot, u64 first, u64 pages,
 		    unsigned long *wanted)
 {
 	unsigned long *dirty = slot->dirty + first / BITS_PER_LONG;
@@ -208,29 +222,32 @@ static void harvest(struct mullion_vm *vm, struct mullion_slot *slot, u64 first,
 			to = find_next_zero_bit(wanted, pages, next);
 			next = find_next_bit(wanted, pages, to);
 		} while (next < pages && next - to < BITS_PER_LONG);
-		memory_protect(vm, slot->gfn + first + from, to - from);
+		memory_protect(space, slot->gfn + first + from, to - from);
 		cond_resched();
 	}
 }
 
 /* The slot, if writes to it are logged in a bitmap, or an error. slots_lock held. */
-static struct mullion_slot *logged_slot(struct mullion_vm *vm, u32 id)
+static struct mullion_slot *logged_slot(struct mullion_space *space, u32 id)
 {
-	struct mullion_slot *slot = slot_table_by_id(memslots(vm), id);
+	struct mullion_slot *slot = slot_table_by_id(memslots(space), id);
 
-	if (READ_ONCE(vm->dirty_ring_bytes))
+	if (READ_ONCE(space->vm->dirty_ring_bytes))
 		return ERR_PTR(-ENXIO);
 	return slot && slot->dirty ? slot : ERR_PTR(-ENOENT);
 }
 
 int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log)
 {
+	struct mullion_space *space = space_of_slot(vm, log->slot);
 	struct mullion_slot *slot;
 	unsigned long *out;
 	int ret = 0;
 
+	if (!space)
+		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
-	slot = logged_slot(vm, log->slot);
+	slot = logged_slot(space, log->slot);
 	if (IS_ERR(slot)) {
 		ret = PTR_ERR(slot);
 		goto unlock;
@@ -247,7 +264,7 @@ int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log
 		goto unlock;
 	}
 	memset(out, 0xff, dirty_bytes(slot->pages));
-	harvest(vm, slot, 0, slot->pages, out);
+	harvest(space, slot, 0, slot->pages, out);
 	if (copy_to_user(log->dirty_bitmap, out, dirty_bytes(slot->pages)))
 		ret = -EFAULT;
 	kvfree(out);
@@ -267,12 +284,15 @@ static bool clear_valid(const struct kvm_clear_dirty_log *log, u64 pages)
 
 int memslot_clear_dirty_log(struct mullion_vm *vm, const struct kvm_clear_dirty_log *log)
 {
+	struct mullion_space *space = space_of_slot(vm, log->slot);
 	struct mullion_slot *slot;
 	unsigned long *wanted;
 	int ret = 0;
 
+	if (!space)
+		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
-	slot = logged_slot(vm, log->slot);
+	slot = logged_slot(space, log->slot);
 	if (IS_ERR(slot)) {
 		ret = PTR_ERR(slot);
 		goto unlock;
@@ -286,7 +306,7 @@ int memslot_clear_dirty_log(struct mullion_vm *vm, const struct kvm_clear_dirty_
 		ret = PTR_ERR(wanted);
 		goto unlock;
 	}
-	harvest(vm, slot, log->first_page, log->num_pages, wanted);
+	harvest(space, slot, log->first_page, log->num_pages, wanted);
 	kvfree(wanted);
 unlock:
 	mutex_unlock(&vm->slots_lock);

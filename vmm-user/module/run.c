@@ -109,7 +109,7 @@ static int enter(struct mullion_vcpu *v)
 	}
 	prepare_events(v);
 	current->flags |= PF_VCPU; /* ticks that arrive now are the guest's time */
-	ret = mullion_hypercall(MULLION_HC_VCPU_RUN, v->vm->pool.vm, v->index, 0, 0, 0);
+	ret = mullion_hypercall(MULLION_HC_VCPU_RUN, v->space->pool.vm, v->index, 0, 0, 0);
 	WRITE_ONCE(v->cpu, -1);
 	local_irq_enable(); /* the interrupt that ended the run is taken here */
 	current->flags &= ~PF_VCPU;

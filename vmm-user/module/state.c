@@ -20,7 +20,7 @@ int vcpu_load(struct mullion_vcpu *v, u32 groups)
 	if (!missing)
 		return 0;
 	preempt_disable();
-	ret = mullion_hypercall(MULLION_HC_VCPU_STATE, v->vm->pool.vm, v->index, missing, 0, 0);
+	ret = mullion_hypercall(MULLION_HC_VCPU_STATE, v->space->pool.vm, v->index, missing, 0, 0);
 	preempt_enable();
 	if (ret)
 		return -EIO;

@@ -88,30 +88,50 @@ struct image {
 
 static_assert(sizeof(struct descriptor) == sizeof(struct kvm_stats_desc) + NAME_SIZE);
 
-static long read_vcpu(const struct stats *s, void *page, u64 *values)
+/* Both add what is counted in one of the guest's spaces, if it has been there. */
+static long add_vcpu(const struct stats *s, const struct mullion_space *space, void *page,
+		     u64 *values)
 {
 	const struct mullion_vcpu_stat *stat = page;
-	long ret = mullion_hypercall(MULLION_HC_VCPU_STAT, s->vm->pool.vm, s->v->index,
-				     virt_to_phys(page), 0, 0);
+	long ret;
+	u32 i;
 
-	if (!ret)
-		memcpy(values, stat->count, sizeof(stat->count));
+	if (!(READ_ONCE(s->v->admitted) & space_bit(space)))
+		return 0;
+	ret = mullion_hypercall(MULLION_HC_VCPU_STAT, space->pool.vm, s->v->index,
+				virt_to_phys(page), 0, 0);
+	for (i = 0; !ret && i < MULLION_STAT_COUNT; i++)
+		values[i] += stat->count[i];
 	return ret;
 }
 
-static long read_vm(const struct stats *s, void *page, u64 *values)
+static long add_vm(const struct stats *s, const struct mullion_space *space, void *page,
+		   u64 *values)
 {
 	const struct mullion_info *info = page;
-	long ret = mullion_hypercall(MULLION_HC_INFO, virt_to_phys(page), s->vm->pool.vm, 0, 0, 0);
+	long ret;
 
+	if (!space_founded(space))
+		return 0;
+	ret = mullion_hypercall(MULLION_HC_INFO, virt_to_phys(page), space->pool.vm, 0, 0, 0);
 	if (ret)
 		return ret;
-	if (!info->vm_listed || info->vms[0].vm != s->vm->pool.vm)
+	if (!info->vm_listed || info->vms[0].vm != space->pool.vm)
 		return -ENOENT;
-	values[0] = info->vms[0].donated;
-	values[1] = info->vms[0].pool;
-	values[2] = info->vms[0].shared;
+	values[0] += info->vms[0].donated;
+	values[1] += info->vms[0].pool;
+	values[2] += info->vms[0].shared;
 	return 0;
+}
+
+static long read_values(const struct stats *s, void *page, u64 *values)
+{
+	unsigned int i;
+	long ret = 0;
+
+	for (i = 0; !ret && i < MULLION_SPACES; i++)
+		ret = (s->v ? add_vcpu : add_vm)(s, &s->vm->spaces[i], page, values);
+	return ret;
 }
 
 static void describe(const struct stats *s, struct image *image)
@@ -147,7 +167,7 @@ static ssize_t stats_read(struct file *file, char __user *to, size_t size, loff_
 	if (!image || !page)
 		goto out;
 	describe(s, image);
-	ret = s->v ? read_vcpu(s, page, image->values) : read_vm(s, page, image->values);
+	ret = read_values(s, page, image->values);
 	/* Nothing counts any more for a VM that has ended. */
 	ret = ret ? -EIO : simple_read_from_buffer(to, size, position, image, sizeof(*image));
 out:

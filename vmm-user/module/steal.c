@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "msr.h"
 #include "vcpu.h"
+#include "vm.h"
 
 #define ADDRESS (~0x3full) /* the rest of the MSR: bit 0 enables, the others are reserved */
 
@@ -36,6 +37,7 @@ int steal_set(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 void steal_update(struct mullion_vcpu *v)
 {
 	u64 gpa = v->msrs.kvm_steal_time & ADDRESS, now;
+	struct mullion_space *space = &v->vm->spaces[SPACE_NORMAL]; /* the kernel's, as in clock.c */
 	struct kvm_steal_time st;
 
 	if (!(v->msrs.kvm_steal_time & KVM_MSR_ENABLED))
@@ -43,20 +45,20 @@ void steal_update(struct mullion_vcpu *v)
 	now = run_delay();
 	if (now == v->steal_seen && !v->steal_due)
 		return;
-	if (guest_ram_read(v, gpa, &st, sizeof(st)))
+	if (space_read(space, gpa, &st, sizeof(st)))
 		return;
 	st.version |= 1;
-	if (guest_ram_write(v, gpa + offsetof(struct kvm_steal_time, version), &st.version,
-			    sizeof(st.version)))
+	if (space_write(space, v, gpa + offsetof(struct kvm_steal_time, version), &st.version,
+			sizeof(st.version)))
 		return;
 	smp_wmb();
 	st.steal += now - v->steal_seen;
-	guest_ram_write(v, gpa + offsetof(struct kvm_steal_time, steal), &st.steal,
-			sizeof(st.steal));
+	space_write(space, v, gpa + offsetof(struct kvm_steal_time, steal), &st.steal,
+		    sizeof(st.steal));
 	smp_wmb();
 	st.version++;
-	guest_ram_write(v, gpa + offsetof(struct kvm_steal_time, version), &st.version,
-			sizeof(st.version));
+	space_write(space, v, gpa + offsetof(struct kvm_steal_time, version), &st.version,
+		    sizeof(st.version));
 	v->steal_seen = now;
 	v->steal_due = false;
 }

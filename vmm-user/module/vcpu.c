@@ -373,26 +373,11 @@ static struct mullion_vcpu *vcpu_alloc(struct mullion_vm *vm, u32 id)
 	return v;
 }
 
-static long root_create(struct mullion_vcpu *v)
-{
-	unsigned int tries;
-	long ret = -ENOMEM;
-
-	for (tries = 0; ret == -ENOMEM && tries < MULLION_DONATE_TRIES; tries++) {
-		if (tries && pool_grow(&v->vm->pool))
-			break;
-		ret = mullion_hypercall(MULLION_HC_VCPU_CREATE, v->vm->pool.vm, v->index,
-					virt_to_phys(v->run) >> PAGE_SHIFT,
-					virt_to_phys(v->apic_page) >> PAGE_SHIFT, 0);
-	}
-	return ret;
-}
-
 /* Adds the vCPU to root mode's VM and ours; vm->lock held. */
 static int vcpu_add(struct mullion_vcpu *v)
 {
 	struct mullion_vm *vm = v->vm;
-	long ret;
+	int ret;
 	u32 i;
 
 	if (vm->vcpu_count == MULLION_MAX_VCPUS || v->id >= vm->id_limit)
@@ -412,7 +397,8 @@ static int vcpu_add(struct mullion_vcpu *v)
 		if (v->id != vm->boot_id)
 			v->mp_state = KVM_MP_STATE_UNINITIALIZED;
 	}
-	ret = root_create(v);
+	v->space = &vm->spaces[SPACE_NORMAL];
+	ret = space_admit(v->space, v);
 	if (ret)
 		return ret;
 	v->added = true;

@@ -12,6 +12,7 @@
 #include "emulate.h"
 
 struct mullion_apic;
+struct mullion_space;
 struct mullion_vm;
 struct kvm_x86_mce;
 
@@ -49,11 +50,13 @@ struct vcpu_msrs {
  */
 struct mullion_vcpu {
 	struct mullion_vm *vm;
-	u32 id;                   /* user space's number: the APIC identifier */
-	u32 index;                /* root mode's number */
-	int cpu;                  /* that it is running on, or -1 */
-	struct task_struct *task; /* in KVM_RUN, else NULL; read under RCU */
-	bool added;               /* one of vm->vcpus, which the VM frees */
+	struct mullion_space *space; /* in which it is; changed by its own thread: vcpu_go() */
+	u32 admitted;                /* space_bit()s: where root mode has a vCPU for it */
+	u32 id;                      /* user space's number: the APIC identifier */
+	u32 index;                   /* root mode's number */
+	int cpu;                     /* that it is running on, or -1 */
+	struct task_struct *task;    /* in KVM_RUN, else NULL; read under RCU */
+	bool added;                  /* one of vm->vcpus, which the VM frees */
 
 	struct mutex mutex; /* all that follows; held by every ioctl of the vCPU */
 
@@ -92,6 +95,7 @@ struct mullion_vcpu {
 	u64 steal_seen; /* the thread's waiting time that the guest knows of, in ns */
 	bool steal_due; /* the guest's page must be written though nothing is new */
 	u64 tsc_offset; /* the run page's, for those who cannot load it */
+	u32 cpuid_told; /* space_bit()s: where root mode has this, if it is more than nothing: */
 	u32 cpuid_count;
 	struct kvm_cpuid_entry2 *cpuid; /* a copy of what was set; kvmalloc */
 
@@ -264,6 +268,9 @@ bool vcpu_has_mwait(const struct mullion_vcpu *v);
 bool vcpu_has_pv(const struct mullion_vcpu *v, u32 mask);
 /* CPUID mirrors something that has changed. -> 0 or a negative error. */
 int vcpu_refresh_cpuid(struct mullion_vcpu *v);
+/* Sees to it that CPUID answers the same in `space`, where v is admitted. Control registers are
+ * loaded. -> 0 or a negative error. */
+int vcpu_tell_cpuid(struct mullion_vcpu *v, const struct mullion_space *space);
 /* The first entry of a leaf in what is offered, or NULL. */
 const struct kvm_cpuid_entry2 *cpuid_offered(u32 function);
 /* XCR0 bits that guests may set; bytes of their XSAVE image. */

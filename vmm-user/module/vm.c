@@ -9,7 +9,6 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "admin.h"
 #include "clock.h"
 #include "devices.h"
 #include "memory.h"
@@ -30,7 +29,7 @@ void vm_end(struct mullion_vm *vm)
 	mutex_lock(&vm->lock);
 	if (!vm->ended) {
 		WRITE_ONCE(vm->ended, true);
-		pool_end(&vm->pool);
+		spaces_end(vm);
 		smp_store_release(&vm->gone, true);
 	}
 	mutex_unlock(&vm->lock);
@@ -44,8 +43,7 @@ static void vm_release_last(struct kref *refs)
 	/* Ends the VM if its creator's address space has not done so. */
 	mmu_notifier_unregister(&vm->notifier, vm->mm);
 	vm_end(vm);
-	admin_vm_gone(vm->pool.vm);
-	pool_reclaim(&vm->pool);
+	spaces_reclaim(vm);
 	irqchip_free(vm); /* first: timers and eventfds still deliver to vCPUs */
 	for (i = 0; i < vm->vcpu_count; i++)
 		vcpu_free(vm->vcpus[i]);
@@ -300,7 +298,7 @@ static struct mullion_vm *vm_make(void)
 	vm->id_limit = VCPU_ID_MAX;
 	irqchip_init(vm);
 	clock_init(vm);
-	pool_init(&vm->pool);
+	spaces_init(vm);
 
 	vm->coalesced_ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!vm->coalesced_ring)
@@ -308,19 +306,18 @@ static struct mullion_vm *vm_make(void)
 	ret = memslots_init(vm);
 	if (ret)
 		goto free_ring;
-	ret = pool_found(&vm->pool);
+	ret = space_found(&vm->spaces[SPACE_NORMAL]);
 	if (ret)
 		goto free_slots;
 	/* Last: from here on vm_put() takes everything back. */
 	ret = mmu_notifier_register(&vm->notifier, vm->mm);
 	if (ret)
 		goto end;
-	admin_vm_made(vm->pool.vm);
 	return vm;
 
 end:
-	pool_end(&vm->pool);
-	pool_reclaim(&vm->pool);
+	spaces_end(vm);
+	spaces_reclaim(vm);
 free_slots:
 	memslots_free(vm);
 free_ring:

@@ -12,9 +12,8 @@
 #include <linux/srcu.h>
 #include <mullion/abi.h>
 
-#include "donate.h"
 #include "irqchip.h"
-#include "slot_table.h"
+#include "space.h"
 
 struct mullion_vcpu;
 struct msr_filter;
@@ -44,7 +43,6 @@ struct mullion_vm {
 	struct kref refs;
 	struct mm_struct *mm; /* of the creator; held by `notifier` */
 	struct mmu_notifier notifier;
-	struct mullion_pool pool;
 	bool ended; /* set once, under lock: no call gets in any more */
 	bool gone;  /* set once, after that: nothing is mapped any more */
 
@@ -52,12 +50,12 @@ struct mullion_vm {
 	u32 vcpu_count;
 	struct mullion_vcpu *vcpus[MULLION_MAX_VCPUS]; /* only ever added to */
 
-	struct mutex slots_lock; /* changes of `slots` and dirty logs */
+	struct mutex slots_lock; /* changes of spaces' `slots`, and dirty logs */
 	bool manual_protect;  /* pages are logged anew when user space says so; under slots_lock */
 	u32 dirty_ring_bytes; /* each vCPU's; 0: slots have bitmaps. Set once, under lock */
 	bool log_starts_full; /* every page counts as written when logging begins; likewise */
 	struct srcu_struct slots_srcu;
-	struct slot_table __rcu *slots;
+	struct mullion_space spaces[MULLION_SPACES];
 
 	/* Mappings follow the creator's page tables: a fault notes invalidate_seq, looks the page
 	 * up and maps it under mmu_lock, unless an invalidation began meanwhile. */
@@ -72,8 +70,8 @@ struct mullion_vm {
 	u32 user_msr; /* KVM_MSR_EXIT_REASON_*: accesses that user space answers */
 	struct msr_filter __rcu *msr_filter; /* writers: under lock */
 	bool msr_exits; /* every access to an MSR must exit, for the filter's sake */
-	u32 boot_id;                         /* of the vCPU that starts; under lock */
-	u32 id_limit;                        /* vCPU identifiers are below; under lock */
+	u32 boot_id;    /* of the vCPU that starts; under lock */
+	u32 id_limit;   /* vCPU identifiers are below; under lock */
 
 	/* Devices answered in the kernel. */
 	struct irqchip irqchip;

@@ -20,7 +20,7 @@
 #define MULLION_ADMIN_DEVICE "mullion" /* below /dev */
 
 /* Advances with every change of what follows. */
-#define MULLION_ADMIN_VERSION 1
+#define MULLION_ADMIN_VERSION 2
 
 struct mullion_admin_version {
 	uint32_t admin; /* MULLION_ADMIN_VERSION that the module was built with */
@@ -42,9 +42,11 @@ struct mullion_admin_stat {
 
 /* The process that made a VM: its device model. */
 struct mullion_admin_owner {
-	uint32_t vm;   /* in: identifier */
-	int32_t pid;   /* out: as the caller's PID namespace numbers it; 0: not in it */
-	char comm[16]; /* out: its name when it made the VM, NUL-terminated */
+	uint32_t vm;     /* in: identifier */
+	int32_t pid;     /* out: as the caller's PID namespace numbers it; 0: not in it */
+	char comm[16];   /* out: its name when it made the VM, NUL-terminated */
+	uint32_t smm_of; /* out: the VM of the same guest for which this one is what the guest
+			  * sees in system management mode; 0: it is that VM */
 };
 
 #define MULLION_ADMIN_MAGIC 0xbe
@@ -70,6 +72,6 @@ MULLION_ASSERT(offsetof(struct mullion_admin_info, info) == 8);
 MULLION_ASSERT(sizeof(struct mullion_admin_info) == 8 + sizeof(struct mullion_info));
 MULLION_ASSERT(offsetof(struct mullion_admin_stat, stat) == 8);
 MULLION_ASSERT(sizeof(struct mullion_admin_stat) == 8 + sizeof(struct mullion_vcpu_stat));
-MULLION_ASSERT(sizeof(struct mullion_admin_owner) == 24);
+MULLION_ASSERT(sizeof(struct mullion_admin_owner) == 28);
 
 #endif
