@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A guest of a few real-mode instructions, without an interrupt controller in the kernel. */
+/* A guest of a few real-mode instructions, with or without interrupt controllers in the kernel. */
 #ifndef MACHINE_H
 #define MACHINE_H
 
@@ -46,7 +46,7 @@ static uint8_t *pages(size_t size)
 }
 
 /* A vCPU about to run `code` at 0:CODE in real mode. */
-static struct machine machine_make(const char *code, const char *end)
+static struct machine machine_make(const char *code, const char *end, bool irqchip)
 {
 	struct machine m;
 	struct kvm_sregs sregs;
@@ -61,6 +61,8 @@ static struct machine machine_make(const char *code, const char *end)
 	set_slot(&m, 2, 0, 1u << 20, RAM_SIZE - (1u << 20), m.ram + (1u << 20));
 	memcpy(m.ram + CODE, code, (size_t)(end - code));
 
+	if (irqchip)
+		CALL(m.vm, KVM_CREATE_IRQCHIP, 0);
 	m.vcpu = CALL(m.vm, KVM_CREATE_VCPU, 0);
 	m.run_size = (size_t)CALL(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	m.run = mmap(NULL, m.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, m.vcpu, 0);
@@ -98,6 +100,6 @@ static inline void *io_data(const struct machine *m)
 	extern const char guest_##name[], guest_##name##_end[];                                    \
 	asm(".pushsection .rodata\n.code16\nguest_" #name ":\n" text "\nguest_" #name              \
 	    "_end:\n.code64\n.popsection")
-#define MACHINE(name) machine_make(guest_##name, guest_##name##_end)
+#define MACHINE(name) machine_make(guest_##name, guest_##name##_end, false)
 
 #endif

@@ -141,6 +141,9 @@ static int deliver_one(struct mullion_vcpu *v, const struct apic_message *m)
 	case APIC_NMI:
 		apic->nmis = min(apic->nmis + 1, NMIS_MAX);
 		break;
+	case APIC_SMI:
+		apic->smi = true;
+		break;
 	case APIC_INIT:
 		apic->init = true;
 		apic->sipi = false;
@@ -149,7 +152,7 @@ static int deliver_one(struct mullion_vcpu *v, const struct apic_message *m)
 		apic->sipi = true;
 		apic->sipi_vector = m->vector;
 		break;
-	default: /* SMI: there is no SMM. ExtINT: the PIC's comes through LINT0. */
+	default: /* ExtINT: the PIC's comes through LINT0. */
 		taken = -1;
 	}
 	/* Refused, it may have raised the APIC's error interrupt. */
@@ -218,8 +221,16 @@ void apic_lint0(struct mullion_vm *vm)
 		unsigned long flags;
 
 		raw_spin_lock_irqsave(&v->apic->lock, flags);
-		if (lapic_local(&v->apic->lapic, LAPIC_LVT_LINT0) == APIC_NMI)
+		switch (lapic_local(&v->apic->lapic, LAPIC_LVT_LINT0)) {
+		case APIC_NMI:
 			v->apic->nmis = min(v->apic->nmis + 1, NMIS_MAX);
+			break;
+		case APIC_SMI:
+			v->apic->smi = true;
+			break;
+		default:
+			break;
+		}
 		if (lapic_listens(&v->apic->lapic, LAPIC_LVT_LINT0))
 			kick(v);
 		raw_spin_unlock_irqrestore(&v->apic->lock, flags);
@@ -280,26 +291,41 @@ int apic_next_extint(struct mullion_vcpu *v, bool open, bool *window)
 	return vector;
 }
 
+static bool init_takes_effect(const struct mullion_vcpu *v)
+{
+	return READ_ONCE(v->apic->init) && !v->smm.active;
+}
+
 bool apic_has_events(const struct mullion_vcpu *v)
 {
 	const struct mullion_apic *apic = v->apic;
 
-	return READ_ONCE(apic->init) || READ_ONCE(apic->sipi) || READ_ONCE(apic->nmis);
+	return init_takes_effect(v) || READ_ONCE(apic->sipi) || READ_ONCE(apic->nmis) ||
+	       READ_ONCE(apic->smi);
 }
 
 /* Lock held. */
-static void take_nmis(struct mullion_vcpu *v)
+static void take_requests(struct mullion_vcpu *v)
 {
 	v->nmi_pending = min(v->nmi_pending + v->apic->nmis, NMIS_MAX);
 	v->apic->nmis = 0;
+	v->smm.pending |= v->apic->smi;
+	v->apic->smi = false;
 }
 
-void apic_take_nmis(struct mullion_vcpu *v)
+void apic_take_requests(struct mullion_vcpu *v)
 {
 	if (!v->apic)
 		return;
 	raw_spin_lock_irq(&v->apic->lock);
-	take_nmis(v);
+	take_requests(v);
+	raw_spin_unlock_irq(&v->apic->lock);
+}
+
+void apic_latch_init(struct mullion_vcpu *v, bool latched)
+{
+	raw_spin_lock_irq(&v->apic->lock);
+	v->apic->init = latched;
 	raw_spin_unlock_irq(&v->apic->lock);
 }
 
@@ -311,12 +337,13 @@ int apic_take_events(struct mullion_vcpu *v)
 	int ret;
 
 	raw_spin_lock_irq(&apic->lock);
-	init = apic->init;
-	sipi = apic->sipi;
+	init = init_takes_effect(v);
+	sipi = apic->sipi && !v->smm.active;
 	vector = apic->sipi_vector;
-	apic->init = apic->sipi = false;
-	take_nmis(v);
+	apic->sipi = false;
+	take_requests(v);
 	if (init) {
+		apic->init = false;
 		reset_registers(v);
 		timer_arm(v);
 	}
@@ -343,10 +370,12 @@ static bool wait_is_over(const struct mullion_vcpu *v)
 {
 	const struct mullion_apic *apic = v->apic;
 
-	if (apic->init || apic->sipi)
+	if (init_takes_effect(v) || apic->sipi)
 		return true;
 	if (v->mp_state != KVM_MP_STATE_HALTED)
 		return false;
+	if (apic->smi && !v->smm.active)
+		return true;
 	if ((v->nmi_pending || apic->nmis) && !(v->run->interruptibility & MULLION_BLOCK_NMI))
 		return true;
 	return v->run->inject.valid ||
@@ -356,7 +385,7 @@ static bool wait_is_over(const struct mullion_vcpu *v)
 int apic_wait(struct mullion_vcpu *v)
 {
 	struct mullion_apic *apic = v->apic;
-	bool over;
+	bool over, smi;
 	int ret = 0;
 
 	for (;;) {
@@ -376,8 +405,10 @@ int apic_wait(struct mullion_vcpu *v)
 	__set_current_state(TASK_RUNNING);
 	raw_spin_lock_irq(&apic->lock);
 	apic->sleeper = NULL;
+	smi = apic->smi && !v->smm.active && !v->run->inject.valid;
 	raw_spin_unlock_irq(&apic->lock);
-	if (!ret && v->mp_state == KVM_MP_STATE_HALTED)
+	/* An SMI finds it halted, and its handler says whether it is so afterwards. */
+	if (!ret && !smi && v->mp_state == KVM_MP_STATE_HALTED)
 		v->mp_state = KVM_MP_STATE_RUNNABLE;
 	return ret;
 }

@@ -24,7 +24,8 @@ struct mullion_apic {
 	struct hrtimer timer;
 	u64 due; /* what the timer is set to, 0: nothing */
 
-	u8 nmis; /* to be taken over into vcpu->nmi_pending */
+	u8 nmis;  /* to be taken over into vcpu->nmi_pending, */
+	bool smi; /* and into vcpu->smm.pending */
 	bool init, sipi;
 	u8 sipi_vector;
 
@@ -61,11 +62,15 @@ int apic_next_extint(struct mullion_vcpu *v, bool open, bool *window);
 /* Whether apic_take_events() has something to do. */
 bool apic_has_events(const struct mullion_vcpu *v);
 
-/* INIT, SIPI and NMIs that have arrived change the vCPU. -> 0 or a negative error. */
+/* INIT, SIPI, NMIs and SMI that have arrived change the vCPU. In SMM, INIT waits for its end and SIPI
+ * is lost. -> 0 or a negative error. */
 int apic_take_events(struct mullion_vcpu *v);
 
-/* Only the NMIs: they are in vcpu->nmi_pending then. */
-void apic_take_nmis(struct mullion_vcpu *v);
+/* Only the NMIs and the SMI: they are in vcpu->nmi_pending and vcpu->smm then. */
+void apic_take_requests(struct mullion_vcpu *v);
+
+/* Sets or forgets an INIT that waits. */
+void apic_latch_init(struct mullion_vcpu *v, bool latched);
 
 /* Waits until the vCPU can run: HALTED for an interrupt, before SIPI for that. -> 0, or -EINTR
  * for a signal. */

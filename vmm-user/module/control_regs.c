@@ -57,13 +57,18 @@ static u64 cr4_allowed(const struct mullion_vcpu *v)
 	return allowed;
 }
 
+bool guest_has_long_mode(const struct mullion_vcpu *v)
+{
+	return has_feature(v, 0x80000001, EDX, 29);
+}
+
 static u64 efer_allowed(const struct mullion_vcpu *v)
 {
 	u64 allowed = 0;
 
 	if (has_feature(v, 0x80000001, EDX, 11))
 		allowed |= EFER_SCE;
-	if (has_feature(v, 0x80000001, EDX, 29))
+	if (guest_has_long_mode(v))
 		allowed |= EFER_LME | EFER_LMA;
 	if (has_feature(v, 0x80000001, EDX, 20))
 		allowed |= EFER_NX;
@@ -77,12 +82,20 @@ bool efer_valid(const struct mullion_vcpu *v, u64 value)
 	return !(value & ~(efer_allowed(v) | EFER_LMA));
 }
 
-static bool mode_valid(const struct kvm_sregs2 *s)
+bool mode_valid(const struct mullion_vcpu *v, u64 cr0, u64 cr4, u64 efer, bool cs_long)
 {
-	if ((s->efer & EFER_LME) && (s->cr0 & X86_CR0_PG))
-		return (s->cr4 & X86_CR4_PAE) && (s->efer & EFER_LMA);
+	if (cr0 & ~(u64)CR0_DEFINED)
+		return false;
+	if ((cr0 & X86_CR0_PG) && !(cr0 & X86_CR0_PE))
+		return false;
+	if ((cr0 & X86_CR0_NW) && !(cr0 & X86_CR0_CD))
+		return false;
+	if (cr4 & ~cr4_allowed(v) || efer & ~efer_allowed(v))
+		return false;
+	if ((efer & EFER_LME) && (cr0 & X86_CR0_PG))
+		return (cr4 & X86_CR4_PAE) && (efer & EFER_LMA);
 	/* Not in long mode: neither says that it is. */
-	return !(s->efer & EFER_LMA) && !s->cs.l;
+	return !(efer & EFER_LMA) && !cs_long;
 }
 
 bool apic_base_valid(const struct mullion_vcpu *v, u64 value)
@@ -98,17 +111,8 @@ bool apic_base_valid(const struct mullion_vcpu *v, u64 value)
 
 bool control_regs_valid(const struct mullion_vcpu *v, const struct kvm_sregs2 *s)
 {
-	if (s->cr0 & ~(u64)CR0_DEFINED)
-		return false;
-	if ((s->cr0 & X86_CR0_PG) && !(s->cr0 & X86_CR0_PE))
-		return false;
-	if ((s->cr0 & X86_CR0_NW) && !(s->cr0 & X86_CR0_CD))
-		return false;
-	if (s->cr8 > 15 || !apic_base_valid(v, s->apic_base))
-		return false;
-	if (s->cr4 & ~cr4_allowed(v) || s->efer & ~efer_allowed(v))
-		return false;
-	return mode_valid(s);
+	return s->cr8 <= 15 && apic_base_valid(v, s->apic_base) &&
+	       mode_valid(v, s->cr0, s->cr4, s->efer, s->cs.l);
 }
 
 #define XCR0_AVX512 (XFEATURE_MASK_OPMASK | XFEATURE_MASK_ZMM_Hi256 | XFEATURE_MASK_Hi16_ZMM)

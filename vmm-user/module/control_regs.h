@@ -11,6 +11,12 @@ struct mullion_vcpu;
  * vol. 3A 2.5): reserved bits, combinations, the mode's consistency. */
 bool control_regs_valid(const struct mullion_vcpu *v, const struct kvm_sregs2 *sregs);
 
+/* The same of these alone; cs_long: the code segment's L bit. */
+bool mode_valid(const struct mullion_vcpu *v, u64 cr0, u64 cr4, u64 efer, bool cs_long);
+
+/* Whether the vCPU's CPUID has long mode. */
+bool guest_has_long_mode(const struct mullion_vcpu *v);
+
 /* Whether EFER may hold `value`, in some mode. */
 bool efer_valid(const struct mullion_vcpu *v, u64 value);
 

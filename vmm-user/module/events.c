@@ -49,7 +49,7 @@ int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events)
 
 	if (ret)
 		return ret;
-	apic_take_nmis(v);
+	apic_take_requests(v);
 	memset(events, 0, sizeof(*events));
 	if (injecting(v, MULLION_EVENT_EXCEPTION)) {
 		events->exception.injected = 1;
@@ -72,6 +72,7 @@ int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events)
 	events->nmi.masked = !!(v->run->interruptibility & MULLION_BLOCK_NMI);
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
 			extensions(v->vm);
+	smm_get_events(v, events);
 	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 		events->triple_fault.pending = v->shutdown_due;
 	return 0;
@@ -114,9 +115,6 @@ static int events_check(const struct mullion_vcpu *v, const struct kvm_vcpu_even
 			      KVM_VCPUEVENT_VALID_SIPI_VECTOR | KVM_VCPUEVENT_VALID_SHADOW |
 			      KVM_VCPUEVENT_VALID_SMM))
 		return -EINVAL;
-	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
-	    (events->smi.smm || events->smi.pending || events->smi.smm_inside_nmi))
-		return -EINVAL;
 	if ((events->exception.injected || is_pending(events)) &&
 	    (events->exception.nr > 31 || events->exception.nr == 2))
 		return -EINVAL;
@@ -129,6 +127,8 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 	u32 blocked = 0;
 	int ret = events_check(v, events);
 
+	if (!ret)
+		ret = smm_set_events(v, events);
 	if (!ret)
 		ret = vcpu_change(v, MULLION_GROUP_RIP);
 	if (!ret)
@@ -166,7 +166,7 @@ int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events
 	if (events->interrupt.injected && !events->interrupt.soft)
 		vcpu_queue_irq(v, events->interrupt.nr);
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
-		apic_take_nmis(v); /* those are replaced, too */
+		apic_take_requests(v); /* those are replaced, too */
 		v->nmi_pending = min_t(u8, events->nmi.pending, NMIS_MAX);
 	}
 

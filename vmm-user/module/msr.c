@@ -10,6 +10,7 @@
 
 #include "msr.h"
 #include "msr_user.h"
+#include "smm_map.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -143,6 +144,7 @@ void msr_reset(struct mullion_vcpu *v)
 	memset(&v->msrs, 0, sizeof(v->msrs));
 	v->msrs.apic_base = APIC_BASE_RESET | (v->id == v->vm->boot_id ? MSR_IA32_APICBASE_BSP : 0);
 	v->msrs.misc_enable = MISC_ENABLE_RESET;
+	v->msrs.smbase = SMM_BASE_RESET;
 }
 
 /* -- Guests ---------------------------------------------------------------- */

@@ -273,6 +273,14 @@ static int set_host_only(struct mullion_vcpu *v, u32 index, u64 value, bool host
 	return MSR_OK;
 }
 
+static int set_smbase(struct mullion_vcpu *v, u32 index, u64 value, bool host)
+{
+	if (value >> 32)
+		return MSR_INVALID;
+	v->msrs.smbase = value;
+	return MSR_OK;
+}
+
 static int set_ucode_rev(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
 	/* Guests write 0 before they read it (SDM vol. 3A 9.11.7). */
@@ -399,6 +407,8 @@ const struct msr_row msr_rows[] = {
 	  .set = set_ucode_rev },
 	{ MSR_IA32_PRED_CMD, .present = has_ibpb, .get = get_write_only, .set = set_pred_cmd },
 	{ MSR_PLATFORM_INFO, OWN(platform_info), .flags = MSR_LISTED, .set = set_host_only },
+	{ MSR_SMI_COUNT, OWN(smi_count), .flags = MSR_LISTED, .set = set_host_only },
+	{ MSR_IA32_SMBASE, OWN(smbase), .flags = MSR_LISTED | MSR_HOST, .set = set_smbase },
 	{ MSR_MTRRcap, .get = get_mtrr_cap },
 	{ MSR_IA32_SYSENTER_CS, RUN_MSR(sysenter_cs), .flags = MSR_LISTED },
 	{ MSR_IA32_SYSENTER_ESP, RUN_MSR(sysenter_esp), .flags = MSR_LISTED | MSR_ADDRESS },

@@ -54,6 +54,7 @@ int vcpu_take_init(struct mullion_vcpu *v)
 	dr[6] = DR6_FIXED;
 	dr[7] = DR7_FIXED;
 	v->nmi_pending = 0;
+	v->smm.pending = false; /* it is not in SMM, where INIT would wait */
 	mmio_registers_set(v);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* KVM_RUN: in and out of the guest. */
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
 #include "apic.h"
@@ -108,6 +109,11 @@ static int enter(struct mullion_vcpu *v)
 		return 0;
 	}
 	prepare_events(v);
+	/* The turn ends with the event's delivery, and the SMI is taken. Not behind an interrupt, which
+	 * root mode may have made a virtual one: the processor's own would come before it each time,
+	 * and whatever ends the turn next will do. */
+	if (smm_is_held_up(v) && run->inject.type != MULLION_EVENT_INTERRUPT)
+		irq_work_queue(&v->kick);
 	current->flags |= PF_VCPU; /* ticks that arrive now are the guest's time */
 	ret = mullion_hypercall(MULLION_HC_VCPU_RUN, v->space->pool.vm, v->index, 0, 0, 0);
 	WRITE_ONCE(v->cpu, -1);
@@ -132,7 +138,7 @@ static int exit_hlt(struct mullion_vcpu *v)
 		v->mp_state = KVM_MP_STATE_HALTED;
 		return EXIT_CONTINUE;
 	}
-	if (v->nmi_pending || v->irq_pending)
+	if (v->nmi_pending || v->irq_pending || smm_is_due(v))
 		return EXIT_CONTINUE;
 	v->kvm_run->exit_reason = KVM_EXIT_HLT;
 	return EXIT_TO_USER;
@@ -211,12 +217,24 @@ static int prepare_apic(struct mullion_vcpu *v)
 			if (ret)
 				return ret;
 		}
-		if (v->mp_state == KVM_MP_STATE_RUNNABLE)
+		if (v->mp_state == KVM_MP_STATE_RUNNABLE || smm_is_due(v))
 			return EXIT_CONTINUE;
 		ret = apic_wait(v);
 		if (ret)
 			return exit_signal(v);
 	}
+}
+
+/*
+ * Where the processor keeps PAE paging's four entries, root mode loads them when it enters with new
+ * control registers, if the nested tables map them by then (SDM vol. 3A 4.4.1).
+ */
+static void map_pdptes(struct mullion_vcpu *v)
+{
+	const struct mullion_run *run = v->run;
+
+	if (run->cr0 & X86_CR0_PG && run->cr4 & X86_CR4_PAE && !(run->efer & EFER_LMA))
+		memory_fault(v, run->cr3 & 0xffffffe0, 0);
 }
 
 static int run_loop(struct mullion_vcpu *v)
@@ -239,8 +257,15 @@ static int run_loop(struct mullion_vcpu *v)
 			if (ret != EXIT_CONTINUE)
 				return ret;
 		}
+		if (smm_is_due(v)) {
+			ret = smm_take(v);
+			if (ret)
+				return ret;
+		}
 		clock_update(v);
 		steal_update(v);
+		if (v->run->dirty & MULLION_GROUP_CR)
+			map_pdptes(v);
 		ret = enter(v);
 		if (ret == 0)
 			continue;
@@ -270,7 +295,7 @@ static void tell_user(struct mullion_vcpu *v)
 	struct kvm_run *user = v->kvm_run;
 
 	user->if_flag = !!(v->run->rflags & X86_EFLAGS_IF);
-	user->flags = 0;
+	user->flags = v->smm.active ? KVM_RUN_X86_SMM : 0;
 	user->cr8 = v->run->cr8;
 	user->apic_base = v->msrs.apic_base;
 	user->ready_for_interrupt_injection = vcpu_accepts_irq(v);

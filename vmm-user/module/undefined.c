@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Instructions that the processor or root mode refuses, and what is done about them in place of
- * #UD: the other vendor's call of the hypervisor, MONITOR and MWAIT. What is a quirk of KVM's can
+ * #UD: the other vendor's call of the hypervisor, MONITOR and MWAIT, RSM. What is a quirk of KVM's can
  * be turned off by KVM_CAP_DISABLE_QUIRKS2.
  */
 #include <linux/string.h>
@@ -15,9 +15,10 @@
 #define EMULATE_GROUPS                                                                             \
 	(MULLION_GROUP_GPR | MULLION_GROUP_RIP | MULLION_GROUP_SEG | MULLION_GROUP_CR)
 
-/* The last byte of each; all begin with 0f 01. */
+/* The last byte of each; all but RSM, which is 0f aa, begin with 0f 01. */
 enum refused {
 	INSN_OTHER = 0,
+	INSN_RSM = 0xaa,
 	INSN_VMCALL = 0xc1,
 	INSN_MONITOR = 0xc8,
 	INSN_MWAIT = 0xc9,
@@ -29,7 +30,12 @@ static enum refused identify(struct emulate_context *ctx)
 {
 	const u8 *last;
 
-	if (emulate_length(ctx) != EMULATE_DONE || ctx->insn_length < 3)
+	if (emulate_length(ctx) != EMULATE_DONE || ctx->insn_length < 2)
+		return INSN_OTHER;
+	last = ctx->insn + ctx->insn_length - 2;
+	if (last[0] == 0x0f && last[1] == INSN_RSM)
+		return INSN_RSM;
+	if (ctx->insn_length < 3)
 		return INSN_OTHER;
 	last = ctx->insn + ctx->insn_length - 3;
 	if (last[0] != 0x0f || last[1] != 0x01)
@@ -86,6 +92,10 @@ int exit_undefined(struct mullion_vcpu *v)
 			break;
 		ret = vcpu_advance(v, ctx->rip + ctx->insn_length);
 		return ret ? ret : EXIT_CONTINUE;
+	case INSN_RSM:
+		if (v->smm.active)
+			return smm_resume(v);
+		break;
 	case INSN_OTHER:
 		break;
 	}

@@ -181,6 +181,9 @@ static long vcpu_ioctl_misc(struct mullion_vcpu *v, unsigned int cmd, void __use
 	}
 	case KVM_NMI:
 		return vcpu_nmi(v);
+	case KVM_SMI:
+		v->smm.pending = true;
+		return 0;
 	case KVM_SET_GUEST_DEBUG:
 		return SET(struct kvm_guest_debug, vcpu_set_guest_debug);
 	case KVM_GET_MP_STATE:
@@ -340,6 +343,7 @@ void vcpu_free(struct mullion_vcpu *v)
 {
 	if (!v)
 		return;
+	irq_work_sync(&v->kick);
 	apic_free(v);
 	dirty_ring_free(v);
 	free_page((unsigned long)v->run);
@@ -348,6 +352,10 @@ void vcpu_free(struct mullion_vcpu *v)
 	free_page((unsigned long)v->pio);
 	kvfree(v->cpuid);
 	kvfree(v);
+}
+
+static void kicked(struct irq_work *work)
+{
 }
 
 static struct mullion_vcpu *vcpu_alloc(struct mullion_vm *vm, u32 id)
@@ -361,6 +369,7 @@ static struct mullion_vcpu *vcpu_alloc(struct mullion_vm *vm, u32 id)
 	v->cpu = -1;
 	v->mp_state = KVM_MP_STATE_RUNNABLE;
 	mutex_init(&v->mutex);
+	init_irq_work(&v->kick, kicked);
 	v->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	v->apic_page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	v->kvm_run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);

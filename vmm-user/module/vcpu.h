@@ -3,6 +3,7 @@
 #ifndef MULLION_VCPU_H
 #define MULLION_VCPU_H
 
+#include <linux/irq_work.h>
 #include <linux/kvm.h>
 #include <linux/mutex.h>
 #include <linux/signal_types.h>
@@ -10,6 +11,7 @@
 
 #include "dirty_ring.h"
 #include "emulate.h"
+#include "smm.h"
 
 struct mullion_apic;
 struct mullion_space;
@@ -36,6 +38,7 @@ struct vcpu_msrs {
 	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 mce_banks[4 * MULLION_MCE_BANKS]; /* CTL, STATUS, ADDR, MISC, ... */
 	u64 kvm_wall_clock, kvm_system_time, kvm_steal_time, kvm_pv_eoi, kvm_async_pf;
+	u64 smbase, smi_count;
 };
 
 /*
@@ -58,6 +61,8 @@ struct mullion_vcpu {
 	struct task_struct *task;    /* in KVM_RUN, else NULL; read under RCU */
 	bool added;                  /* one of vm->vcpus, which the VM frees */
 
+	struct irq_work kick; /* does nothing, but ends a turn that it is queued before */
+
 	struct mutex mutex; /* all that follows; held by every ioctl of the vCPU */
 
 	struct mullion_run *run; /* the pages shared with root mode */
@@ -68,6 +73,7 @@ struct mullion_vcpu {
 	u8 nmi_pending; /* up to NMIS_MAX */
 	bool irq_pending;
 	u8 irq_vector;
+	struct vcpu_smm smm;
 	u32 mp_state;
 	struct mullion_apic *apic; /* NULL: in user space */
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # The KVM interface, the payload guests in stock QEMU, and what a killed QEMU leaves behind.
-# files: test/kvm/kvm_smoke test/kvm/kvm_debug test/payload/cpu test/payload/memory test/payload/modes
+# files: test/kvm/kvm_smoke test/kvm/kvm_debug test/kvm/kvm_smm test/payload/cpu test/payload/memory test/payload/modes
 # files: test/payload/leak test/isolation/isolation_probe test-guests/exit.img
 
 /share/kvm_smoke ports mmio strings interrupts signals dirty-log state in-kernel-writes \
 	shutdown || fail "the smoke test of the KVM interface"
+# Not handler and blocked: Bochs does not unblock NMIs at an entry.
+/share/kvm_smm narrow relocation spaces slot-deleted refused behind-exception user-space apic init \
+	|| fail "system management mode"
 /share/kvm_debug || fail "debuggers outside the guest"
 
 failed=
