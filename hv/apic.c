@@ -14,18 +14,11 @@
 #define VECTOR_MIN 16
 
 #define REGISTER(v, offset) ((v)->apic[(offset) / 4])
-/* Of ISR, TMR and IRR: the word in which a vector has its bit. */
-#define WORD(v, set, vector) REGISTER(v, (set) + (vector) / 32 * 0x10)
-#define VECTOR_BIT(vector) (1u << (vector) % 32)
 
 /* Registers that read as they stand on the page, a bit for each: all that there are but EOI,
  * PPR, the timer's count, and, as MSRs, DFR and ICR. */
 #define PLAIN_MSR 0x41fc01ffffffa10cull
 #define PLAIN (PLAIN_MSR | BIT(0xe) | BIT(0x30) | BIT(0x31))
-
-#define MODE(v) ((v)->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC))
-#define XAPIC APIC_BASE_ENABLE
-#define X2APIC (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
 
 /* 0: none; a vector so low interrupts nothing. */
 static uint8_t highest(const struct vcpu *v, uint32_t set)
@@ -48,20 +41,23 @@ void apic_evaluate(struct vcpu *v)
 	v->apic_changed = false;
 	v->request = v->asked;
 	/* By priority class (SDM vol. 3A 11.8.3). */
-	if (!vector || vector >> 4 <= highest(v, APIC_ISR) >> 4)
-		return;
-	vendor->get_state(v, MULLION_GROUP_RIP | MULLION_GROUP_CR8, &state);
-	if (vector >> 4 <= state.cr8) {
-		v->request |= MULLION_REQUEST_CR8_EXIT;
-	} else if (v->inject.valid || state.interruptibility & MULLION_BLOCK_STI ||
-		   !(state.rflags & RFLAGS_IF)) {
-		v->request |= MULLION_REQUEST_IRQ_WINDOW;
-	} else {
-		__atomic_fetch_and(&WORD(v, APIC_IRR, vector), ~VECTOR_BIT(vector),
-				   __ATOMIC_SEQ_CST);
-		WORD(v, APIC_ISR, vector) |= VECTOR_BIT(vector);
-		v->inject = (struct mullion_event){ 1, MULLION_EVENT_INTERRUPT, vector, 0, 0 };
+	if (vector && vector >> 4 > highest(v, APIC_ISR) >> 4) {
+		vendor->get_state(v, MULLION_GROUP_RIP | MULLION_GROUP_CR8, &state);
+		if (vector >> 4 <= state.cr8) {
+			v->request |= MULLION_REQUEST_CR8_EXIT;
+		} else if (v->inject.valid || state.interruptibility & MULLION_BLOCK_STI ||
+			   !(state.rflags & RFLAGS_IF)) {
+			v->request |= MULLION_REQUEST_IRQ_WINDOW;
+		} else {
+			APIC_WORD(v, APIC_IRR, vector) &= ~VECTOR_BIT(vector);
+			APIC_WORD(v, APIC_ISR, vector) |= VECTOR_BIT(vector);
+			v->inject =
+				(struct mullion_event){ 1, MULLION_EVENT_INTERRUPT, vector, 0, 0 };
+			vector = highest(v, APIC_IRR);
+		}
 	}
+	if (vendor->set_in_service)
+		vendor->set_in_service(v, highest(v, APIC_ISR), vector);
 }
 
 static bool write_register(struct vcpu *v, uint32_t offset, uint32_t value)
@@ -73,9 +69,9 @@ static bool write_register(struct vcpu *v, uint32_t offset, uint32_t value)
 	case APIC_EOI:
 		vector = highest(v, APIC_ISR);
 		/* What the end of a level-triggered interrupt sets off is the module's. */
-		if (WORD(v, APIC_TMR, vector) & VECTOR_BIT(vector))
+		if (APIC_WORD(v, APIC_TMR, vector) & VECTOR_BIT(vector))
 			return false;
-		WORD(v, APIC_ISR, vector) &= ~VECTOR_BIT(vector);
+		APIC_WORD(v, APIC_ISR, vector) &= ~VECTOR_BIT(vector);
 		break;
 	case APIC_TPR:
 		REGISTER(v, offset) = value & 0xff;
@@ -90,9 +86,9 @@ static bool write_register(struct vcpu *v, uint32_t offset, uint32_t value)
 		    vector < VECTOR_MIN || !(REGISTER(v, APIC_SPIV) & SPIV_ENABLED))
 			return false;
 		REGISTER(v, offset) = value;
-		__atomic_fetch_and(&WORD(v, APIC_TMR, vector), ~VECTOR_BIT(vector),
+		__atomic_fetch_and(&APIC_WORD(v, APIC_TMR, vector), ~VECTOR_BIT(vector),
 				   __ATOMIC_SEQ_CST);
-		__atomic_fetch_or(&WORD(v, APIC_IRR, vector), VECTOR_BIT(vector), __ATOMIC_SEQ_CST);
+		APIC_WORD(v, APIC_IRR, vector) |= VECTOR_BIT(vector);
 		break;
 	case APIC_ICR_HIGH:
 		REGISTER(v, offset) = value & 0xff000000;
@@ -120,9 +116,9 @@ bool apic_fault(struct vcpu *v, const struct vm_exit *x)
 	uint32_t offset = x->memory.gpa & ~PAGE_MASK;
 	struct insn_move move;
 
-	if ((x->memory.gpa ^ v->apic_base) & PT_ADDRESS || MODE(v) != XAPIC ||
-	    offset % 16 || offset >= APIC_SELF_IPI || v->inject.valid || !guest_move(v, &move) ||
-	    move.exchange || x->memory.access != (move.load ? 0 : MULLION_ACCESS_WRITE))
+	if ((x->memory.gpa ^ v->apic_base) & PT_ADDRESS || APIC_MODE(v) != XAPIC || offset % 16 ||
+	    offset >= APIC_SELF_IPI || v->inject.valid || !guest_move(v, &move) || move.exchange ||
+	    x->memory.access != (move.load ? 0 : MULLION_ACCESS_WRITE))
 		return false;
 	if (move.load && PLAIN >> (offset >> 4) & 1)
 		v->gpr[move.gpr] = read_register(v, offset);
@@ -134,11 +130,17 @@ bool apic_fault(struct vcpu *v, const struct vm_exit *x)
 	return true;
 }
 
+void apic_for_each_msr(void (*visit)(void *map, uint32_t index, bool read, bool write), void *map)
+{
+	for (uint32_t number = 0; number < 64; number++)
+		visit(map, MSR_X2APIC + number, PLAIN_MSR >> number & 1, number == APIC_EOI >> 4);
+}
+
 bool apic_msr(struct vcpu *v, uint32_t index, bool write, uint64_t *value)
 {
 	uint32_t number = index - MSR_X2APIC, offset = number << 4;
 
-	if (number >= 64 || MODE(v) != X2APIC)
+	if (number >= 64 || APIC_MODE(v) != X2APIC)
 		return false;
 	/* Only of one byte, for other values may be #GP. */
 	if (write)

@@ -28,11 +28,24 @@
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
 
+/* A guest's mode in this turn: XAPIC, X2APIC, or none with which root mode has to do. */
+#define APIC_MODE(v) ((v)->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC))
+#define XAPIC APIC_BASE_ENABLE
+#define X2APIC (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
+
+/* ISR, TMR, IRR: the word of a set of vectors in which one has its bit. */
+#define APIC_WORD(v, set, vector) (v)->apic[((set) + (vector) / 32 * 0x10) / 4]
+#define VECTOR_BIT(vector) (1u << (vector) % 32)
+
 /* A nested fault at the register page (xAPIC), or an access to one of x2APIC's MSRs. False, and
  * nothing has changed, if that is not root mode's to answer. A write that was sets
  * v->apic_changed; apic_fault() has gone past the instruction. */
 bool apic_fault(struct vcpu *v, const struct vm_exit *x);
 bool apic_msr(struct vcpu *v, uint32_t index, bool write, uint64_t *value);
+
+/* For the map of a processor that answers x2APIC's MSRs by itself: calls `visit` for each, with
+ * whether it may be read and written without an exit. */
+void apic_for_each_msr(void (*visit)(void *map, uint32_t index, bool read, bool write), void *map);
 
 /*
  * Takes the page's highest request into v->inject if the guest is open for it; otherwise

@@ -47,7 +47,7 @@ static void set_init_state(struct vcpu *v)
 	};
 	state.seg[MULLION_LDTR].attr = ATTR_LDT;
 	state.seg[MULLION_TR].attr = ATTR_TSS;
-	vendor->set_state(v, MULLION_GROUPS & ~MULLION_GROUP_FPU, &state);
+	vendor->set_state(v, MULLION_GROUPS & ~(MULLION_GROUP_FPU | MULLION_GROUP_CR8), &state);
 }
 
 void vcpu_renew(struct vcpu *v)

@@ -19,9 +19,6 @@ struct vcpu {
 	/* Offsets known to the entry code (static asserts in the vendors' files).
 	 * RAX and RSP are here too: the vendor moves them from and to its block. */
 	uint64_t gpr[MULLION_GPRS];
-	/* VT-x: bits 7:4 are CR8. The offset makes this frame the virtual-APIC page, of which
-	 * the processor uses nothing else (SDM vol. 3C 30.1.1). */
-	uint64_t vtpr;
 
 	struct vm *vm;
 	uint16_t index;

@@ -66,6 +66,13 @@ struct vendor {
 	/* Intercepts of debug-register accesses on or off. */
 	void (*trap_dr)(struct vcpu *v, bool on);
 
+	/*
+	 * Where processors end interrupts on the APIC page by themselves (else NULL): the highest
+	 * vector that is in service (0: none). Ends of vectors that TMR marks, or of any if
+	 * `waiting` is not 0, are exits, WRMSR of no length.
+	 */
+	void (*set_in_service)(struct vcpu *v, uint8_t vector, uint8_t waiting);
+
 	/* Translations of v's address space are gone before its next instruction. */
 	void (*tlb_flush)(struct vcpu *v);
 

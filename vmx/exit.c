@@ -2,6 +2,7 @@
 /* What an exit was, from the VMCS (SDM vol. 3C 29.2 and vol. 3D appendix C). */
 #include "vmx/vmx.h"
 
+#include "hv/apic.h"
 #include "hv/event.h"
 #include "hv/x86.h"
 
@@ -96,6 +97,15 @@ static void decode_cr_access(struct vcpu *v, uint64_t qualification, struct vm_e
 	}
 }
 
+/* The processor has ended an interrupt, and WRMSR is done. That is taken back: it comes as a WRMSR
+ * that is still to be done, of no length. */
+static void decode_eoi(struct vcpu *v, uint8_t vector, struct vm_exit *x)
+{
+	APIC_WORD(v, APIC_ISR, vector) |= VECTOR_BIT(vector);
+	vmwrite(GUEST_PENDING_DEBUG, 0); /* that of a step is raised when it is done */
+	x->kind = EXIT_WRMSR;
+}
+
 /* Bits 15:0: the selector; 31:30: what switches. */
 static void decode_task_switch(uint64_t qualification, struct vm_exit *x)
 {
@@ -176,6 +186,9 @@ void vmx_exit_decode(struct vcpu *v, struct vm_exit *x)
 		break;
 	case REASON_IO:
 		decode_io(qualification, x);
+		break;
+	case REASON_EOI:
+		decode_eoi(v, (uint8_t)qualification, x);
 		break;
 	case REASON_EPT_VIOLATION:
 		decode_ept_violation(qualification, x);

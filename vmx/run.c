@@ -12,6 +12,7 @@
  */
 #include "vmx/vmx.h"
 
+#include "hv/apic.h"
 #include "hv/event.h"
 #include "hv/guest_memory.h"
 #include "hv/phys.h"
@@ -22,9 +23,7 @@
 #define MSR_FLUSH_CMD 0x10bu
 #define INVEPT_SINGLE 1ull
 
-_Static_assert(offsetof(struct vcpu, gpr) == 0 && MULLION_RSP == 4 && MULLION_R15 == 15,
-	       "entry.S");
-_Static_assert(offsetof(struct vcpu, vtpr) == 0x80, "the vCPU is its own virtual-APIC page");
+_Static_assert(offsetof(struct vcpu, gpr) == 0 && MULLION_RSP == 4 && MULLION_R15 == 15, "entry.S");
 
 void vmx_load(struct vcpu *v)
 {
@@ -87,6 +86,7 @@ static void reload_pdptes(struct vcpu *v)
 
 /* What the controls below follow from, besides MULLION_REQUEST_*. */
 #define ARM_TIMER (1u << 31)
+#define ARM_X2APIC (1u << 30)
 
 /*
  * Puts v's windows and wanted exceptions into the controls. The service domain's preemption
@@ -95,7 +95,8 @@ static void reload_pdptes(struct vcpu *v)
 static void arm(struct vcpu *v)
 {
 	bool waiting = v->is_service && v->inject.valid && this_cpu()->latched;
-	uint32_t armed = v->request | (waiting ? ARM_TIMER : 0);
+	bool x2apic = vmx_features.apicv && APIC_MODE(v) == X2APIC;
+	uint32_t armed = v->request | (waiting ? ARM_TIMER : 0) | (x2apic ? ARM_X2APIC : 0);
 
 	if (armed == vmx_of(v)->armed)
 		return;
@@ -105,8 +106,12 @@ static void arm(struct vcpu *v)
 	vmcs_switch(CPU_CONTROLS, CPU_CR8_LOAD, armed & MULLION_REQUEST_CR8_EXIT);
 	vmcs_switch(CPU_CONTROLS, CPU_USE_MSR_BITMAP, !(armed & MULLION_REQUEST_MSR_EXIT));
 	vmcs_switch(EXCEPTION_BITMAP, BIT(EXC_BP), armed & MULLION_REQUEST_DEBUG);
-	if (v->is_service)
+	if (v->is_service) {
 		vmcs_switch(PIN_CONTROLS, PIN_TIMER, armed & ARM_TIMER);
+		return;
+	}
+	vmcs_switch(CPU_CONTROLS2, CPU2_X2APIC, x2apic);
+	vmwrite(MSR_BITMAP, vmx_msr_bitmap(x2apic ? BITMAP_X2APIC : BITMAP_GUEST));
 }
 
 /* The service domain's next event from those that root mode latched for it. An NMI that has not

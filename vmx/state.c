@@ -2,6 +2,7 @@
 /* Registers between the VMCS and the run page. */
 #include "vmx/vmx.h"
 
+#include "hv/apic.h"
 #include "hv/lib/string.h"
 #include "hv/x86.h"
 
@@ -161,7 +162,7 @@ void vmx_get_state(struct vcpu *v, uint32_t groups, struct mullion_run *run)
 		run->efer = vmread(GUEST_EFER);
 	}
 	if (groups & MULLION_GROUP_CR8)
-		run->cr8 = v->vtpr >> 4 & 0xf;
+		run->cr8 = v->apic[APIC_TPR / 4] >> 4 & 0xf;
 	if (groups & MULLION_GROUP_DR)
 		run->dr[6] = vmx_get_dr6(v);
 }
@@ -210,8 +211,8 @@ void vmx_set_state(struct vcpu *v, uint32_t groups, const struct mullion_run *ru
 		vmx_of(v)->cr2 = run->cr2;
 		set_control_registers(v, run->cr0, run->cr4, run->efer);
 	}
-	if (groups & MULLION_GROUP_CR8)
-		v->vtpr = (run->cr8 & 0xf) << 4;
+	if (groups & MULLION_GROUP_CR8 && v->apic[APIC_TPR / 4] >> 4 != (run->cr8 & 0xf))
+		v->apic[APIC_TPR / 4] = (run->cr8 & 0xf) << 4;
 	if (groups & MULLION_GROUP_DR)
 		vmx_set_dr6(v, (uint32_t)run->dr[6]);
 }

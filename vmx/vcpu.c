@@ -2,6 +2,7 @@
 /* A vCPU's VMCS: its beginning, and small changes to it. */
 #include "vmx/vmx.h"
 
+#include "hv/apic.h"
 #include "hv/log.h"
 #include "hv/phys.h"
 #include "hv/trap.h"
@@ -76,10 +77,10 @@ void vmx_vcpu_init(struct vcpu *v)
 	}
 
 	vmx_write_controls(v->is_service);
-	vmwrite(EXCEPTION_BITMAP, v->is_service ? 0 :
-				    BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC));
-	vmwrite(MSR_BITMAP, vmx_msr_bitmap(v->is_service));
-	vmwrite(VIRTUAL_APIC_ADDRESS, virt_to_phys(v));
+	vmwrite(EXCEPTION_BITMAP,
+		v->is_service ? 0 : BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC));
+	vmwrite(MSR_BITMAP, vmx_msr_bitmap(v->is_service ? BITMAP_SERVICE : BITMAP_GUEST));
+	vmwrite(VIRTUAL_APIC_ADDRESS, virt_to_phys((const void *)v->apic));
 	vmwrite(EPT_POINTER, v->vm->nested.root.raw | EPTP_FORMAT);
 	/* Translations are tagged with the EPT pointer too (30.3.1): the index will do. */
 	vmwrite(VPID, v->index + 1u);
@@ -132,6 +133,18 @@ void vmx_trap_dr(struct vcpu *v, bool on)
 	*(on ? &vx->dr6 : &service->dr6) = read_dr6();
 	write_dr6(on ? service->dr6 : vx->dr6);
 	vx->dr6_live = !on;
+}
+
+/* SDM vol. 3C 30.1.4. Requests are not for the processor to find: it is told of none. */
+void vmx_set_in_service(struct vcpu *v, uint8_t vector, uint8_t waiting)
+{
+	if (!vmx_features.apicv)
+		return;
+	vmx_load(v);
+	vmwrite(GUEST_INTERRUPT_STATUS, (uint64_t)vector << 8);
+	for (uint32_t i = 0; i < 256; i += 64)
+		vmwrite(EOI_EXIT0 + i / 32, (waiting ? ~0ull : APIC_WORD(v, APIC_TMR, i)) |
+						    (uint64_t)APIC_WORD(v, APIC_TMR, i + 32) << 32);
 }
 
 void vmx_tlb_flush(struct vcpu *v)

@@ -21,7 +21,9 @@
 	VMCS_SEGMENT(F, SS, 2) VMCS_SEGMENT(F, DS, 3)                                              \
 	VMCS_SEGMENT(F, FS, 4) VMCS_SEGMENT(F, GS, 5)                                              \
 	VMCS_SEGMENT(F, LDTR, 6) VMCS_SEGMENT(F, TR, 7)                                            \
-	F(VPID, 0x0000) F(HOST_ES_SELECTOR, 0x0c00) F(HOST_CS_SELECTOR, 0x0c02)                    \
+	F(VPID, 0x0000) F(GUEST_INTERRUPT_STATUS, 0x0810) F(EOI_EXIT0, 0x201c)                     \
+	F(EOI_EXIT1, 0x201e) F(EOI_EXIT2, 0x2020) F(EOI_EXIT3, 0x2022)                             \
+	F(HOST_ES_SELECTOR, 0x0c00) F(HOST_CS_SELECTOR, 0x0c02)                                    \
 	F(HOST_SS_SELECTOR, 0x0c04) F(HOST_DS_SELECTOR, 0x0c06) F(HOST_FS_SELECTOR, 0x0c08)        \
 	F(HOST_GS_SELECTOR, 0x0c0a) F(HOST_TR_SELECTOR, 0x0c0c) F(MSR_BITMAP, 0x2004)              \
 	F(TSC_OFFSET, 0x2010) F(VIRTUAL_APIC_ADDRESS, 0x2012) F(EPT_POINTER, 0x201a)               \
@@ -82,9 +84,11 @@ enum vmcs_field { VMCS_FIELDS(VMCS_ENUM) };
 /* CPU_CONTROLS2 */
 #define CPU2_EPT BIT(1)
 #define CPU2_RDTSCP BIT(3)
+#define CPU2_X2APIC BIT(4)
 #define CPU2_VPID BIT(5)
 #define CPU2_WBINVD BIT(6)
 #define CPU2_UNRESTRICTED BIT(7)
+#define CPU2_APICV (BIT(8) | BIT(9)) /* APIC registers, interrupt delivery */
 #define CPU2_INVPCID BIT(12)
 #define CPU2_XSAVES BIT(20)
 #define CPU2_USER_WAIT BIT(26)
@@ -146,6 +150,7 @@ enum vmx_reason {
 	REASON_WRMSR = 32,
 	REASON_MWAIT = 36,
 	REASON_MONITOR = 39,
+	REASON_EOI = 45,
 	REASON_EPT_VIOLATION = 48,
 	REASON_INVEPT = 50,
 	REASON_TIMER = 52,

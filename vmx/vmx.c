@@ -2,6 +2,7 @@
 /* VT-x on a processor: finding it, switching it on, controls (SDM vol. 3C 24, 25, vol. 3D A). */
 #include "vmx/vmx.h"
 
+#include "hv/apic.h"
 #include "hv/lib/string.h"
 #include "hv/msr.h"
 #include "hv/panic.h"
@@ -51,8 +52,7 @@
 
 struct vmx_features vmx_features;
 
-static uint8_t msr_bitmap_service[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
-static uint8_t msr_bitmap_guest[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static uint8_t msr_bitmap[BITMAPS][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
 /*
  * The controls and the MSRs that say which of them must and may be 1 (A.2 to A.5). The
@@ -94,11 +94,12 @@ void vmx_write_controls(bool service)
 
 		vmwrite(c->field, (wanted & may_must >> 32) | (uint32_t)may_must);
 	}
+	vmcs_switch(CPU_CONTROLS2, CPU2_APICV, vmx_features.apicv && !service);
 }
 
-uint64_t vmx_msr_bitmap(bool service)
+uint64_t vmx_msr_bitmap(enum msr_bitmap which)
 {
-	return virt_to_phys(service ? msr_bitmap_service : msr_bitmap_guest);
+	return virt_to_phys(msr_bitmap[which]);
 }
 
 /* One bit for each MSR of two ranges, for reads and then for writes (25.6.9). */
@@ -117,10 +118,14 @@ static void bitmap_set(void *map, uint32_t index, bool read, bool write)
 	*byte = write ? *byte & ~bit : *byte | bit;
 }
 
-static void bitmap_build(uint8_t *map, bool service)
+static void bitmap_build(enum msr_bitmap which)
 {
-	memset(map, msr_passes_by_default(service) ? 0 : 0xff, PAGE_SIZE);
-	msr_for_each_exception(service, bitmap_set, map);
+	bool service = which == BITMAP_SERVICE;
+
+	memset(msr_bitmap[which], msr_passes_by_default(service) ? 0 : 0xff, PAGE_SIZE);
+	msr_for_each_exception(service, bitmap_set, msr_bitmap[which]);
+	if (which == BITMAP_X2APIC)
+		apic_for_each_msr(bitmap_set, msr_bitmap[which]);
 }
 
 /*
@@ -194,6 +199,7 @@ static const char *vmx_probe(void)
 	if (ept & EPT_1G_PAGES)
 		ept_format.largest_leaf = 3;
 
+	vmx_features.apicv = !((CPU2_X2APIC | CPU2_APICV) & ~(rdmsr(MSR_VMX_CPU_CONTROLS2) >> 32));
 	vmx_features.revision = basic & BASIC_REVISION;
 	vmx_features.with_error = EXC_WITH_ERROR & (basic & BASIC_ANY_ERROR_CODE ? ~0u : EXC_OLD);
 	vmx_features.turn_limit = TURN_TSC_TICKS >> (rdmsr(MSR_VMX_MISC) & MISC_TIMER_RATE);
@@ -207,7 +213,7 @@ static const char *vmx_probe(void)
 
 static uint32_t vmx_feature_bits(void)
 {
-	return MULLION_FEATURE_VMX;
+	return MULLION_FEATURE_VMX | (vmx_features.apicv ? MULLION_FEATURE_APICV : 0);
 }
 
 /* Root mode has RFLAGS.IF=0 for ever after: every exit clears it. */
@@ -216,10 +222,8 @@ static void vmx_cpu_on(struct cpu *cpu)
 	uint64_t feature_control = rdmsr(MSR_FEATURE_CONTROL);
 	bool failed;
 
-	if (cpu->id == 0) {
-		bitmap_build(msr_bitmap_service, true);
-		bitmap_build(msr_bitmap_guest, false);
-	}
+	for (enum msr_bitmap which = 0; cpu->id == 0 && which < BITMAPS; which++)
+		bitmap_build(which);
 	if (!(feature_control & FEATURE_CONTROL_LOCK))
 		wrmsr(MSR_FEATURE_CONTROL,
 		      feature_control | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
@@ -244,6 +248,7 @@ const struct vendor vmx_vendor = {
 	.get_code = vmx_get_code,
 	.skip = vmx_skip,
 	.trap_dr = vmx_trap_dr,
+	.set_in_service = vmx_set_in_service,
 	.tlb_flush = vmx_tlb_flush,
 	.get_efer = vmx_get_efer,
 	.set_efer = vmx_set_efer,

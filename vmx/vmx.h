@@ -8,12 +8,13 @@
 
 /* What the processors offer and ask for, read by vmx_probe(). */
 struct vmx_features {
-	uint32_t revision;   /* of the VMCS format */
-	uint32_t turn_limit; /* in ticks of the preemption timer */
-	uint32_t with_error; /* exceptions that an entry may inject with an error code */
+	uint32_t revision;        /* of the VMCS format */
+	uint32_t turn_limit;      /* in ticks of the preemption timer */
+	uint32_t with_error;      /* exceptions that an entry may inject with an error code */
 	uint64_t cr0_on, cr0_off; /* bits that must be 1 in VMX operation, and 0 */
 	uint64_t cr4_on, cr4_off;
-	bool flush_l1d;	    /* before a guest's turn: L1 terminal fault */
+	bool apicv;     /* x2APIC's registers are read, and interrupts ended, by the processor */
+	bool flush_l1d; /* before a guest's turn: L1 terminal fault */
 	bool clear_buffers; /* before every entry of a guest: MDS */
 };
 extern struct vmx_features vmx_features;
@@ -38,7 +39,11 @@ static inline struct vmx_vcpu *vmx_of(struct vcpu *v)
 /* The VM-execution, exit and entry controls of a guest or of the service domain go to the
  * current VMCS. */
 void vmx_write_controls(bool service);
-uint64_t vmx_msr_bitmap(bool service);
+
+/* Which MSRs exit: a guest's bitmap, the service domain's, or that of a guest in x2APIC mode
+ * whose APIC the processor answers for. */
+enum msr_bitmap { BITMAP_GUEST, BITMAP_SERVICE, BITMAP_X2APIC, BITMAPS };
+uint64_t vmx_msr_bitmap(enum msr_bitmap which);
 
 /* Bits of the control registers that are not a vCPU's own: it sees them in a shadow. */
 uint64_t vmx_cr0_mask(const struct vcpu *v);
@@ -56,6 +61,7 @@ void vmx_vcpu_init(struct vcpu *v);
 void vmx_get_code(struct vcpu *v, struct mullion_run *state);
 bool vmx_skip(struct vcpu *v, uint8_t len);
 void vmx_trap_dr(struct vcpu *v, bool on);
+void vmx_set_in_service(struct vcpu *v, uint8_t vector, uint8_t waiting);
 void vmx_tlb_flush(struct vcpu *v);
 uint64_t vmx_get_efer(struct vcpu *v);
 void vmx_set_efer(struct vcpu *v, uint64_t value);

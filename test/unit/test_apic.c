@@ -12,8 +12,8 @@
 #include "hv/x86.h"
 
 #define PAGE_AT 0xfee00000ull
-#define XAPIC (PAGE_AT | BIT(11))
-#define X2APIC (PAGE_AT | BIT(11) | BIT(10))
+#define XAPIC_BASE (PAGE_AT | XAPIC)
+#define X2APIC_BASE (PAGE_AT | X2APIC)
 #define ID 0x20
 #define ICR_SELF 0x44000u
 #define MSR(offset) (0x800 + (offset) / 16)
@@ -45,7 +45,18 @@ static void set_state(struct vcpu *v, uint32_t groups, const struct mullion_run 
 	cr8 = run->cr8;
 }
 
-static const struct vendor stub = { .get_state = get_state, .set_state = set_state };
+static int in_service, waiting; /* what the processor was told */
+
+static void set_in_service(struct vcpu *v, uint8_t vector, uint8_t others)
+{
+	assert_ptr_equal(v, &vcpu);
+	in_service = vector;
+	waiting = others;
+}
+
+static const struct vendor stub = {
+	.get_state = get_state, .set_state = set_state, .set_in_service = set_in_service
+};
 const struct vendor *vendor = &stub;
 
 bool guest_move(struct vcpu *v, struct insn_move *move)
@@ -68,7 +79,7 @@ static int setup(void **state)
 	memset(page, 0, sizeof(page));
 	memset(&vcpu, 0, sizeof(vcpu));
 	vcpu.apic = page;
-	vcpu.apic_base = XAPIC;
+	vcpu.apic_base = XAPIC_BASE;
 	page[APIC_SPIV / 4] = 0x1ff;
 	rflags = RFLAGS_FIXED | RFLAGS_IF;
 	cr8 = 0;
@@ -184,6 +195,48 @@ static void test_windows(void **state)
 	assert_false(write(APIC_EOI, 0));
 }
 
+/* A processor that ends interrupts knows which, and when the next one waits for that. */
+static void test_in_service(void **state)
+{
+	(void)state;
+	put(APIC_IRR, 0x31);
+	put(APIC_IRR, 0x80);
+	assert_int_equal(evaluate(), 0x80);
+	assert_true(in_service == 0x80 && waiting == 0x31);
+	assert_true(write(APIC_EOI, 0));
+	assert_int_equal(evaluate(), 0x31);
+	assert_true(in_service == 0x31 && waiting == 0);
+	rflags = RFLAGS_FIXED;
+	put(APIC_IRR, 0x90);
+	assert_int_equal(evaluate(), 0);
+	assert_true(in_service == 0x31 && waiting == 0x90);
+}
+
+static uint64_t readable_msrs, writable_msrs;
+
+static void see_msr(void *map, uint32_t index, bool read, bool write_)
+{
+	assert_ptr_equal(map, &vcpu);
+	assert_int_equal(index & ~0x3fu, 0x800);
+	readable_msrs |= (uint64_t)read << (index & 63);
+	writable_msrs |= (uint64_t)write_ << (index & 63);
+}
+
+/* A processor may answer what root mode would. */
+static void test_passed_msrs(void **state)
+{
+	(void)state;
+	vcpu.apic_base = X2APIC_BASE;
+	apic_for_each_msr(see_msr, &vcpu);
+	for (uint32_t number = 0; number < 64; number++) {
+		uint64_t value;
+
+		assert_int_equal(apic_msr(&vcpu, 0x800 + number, false, &value),
+				 readable_msrs >> number & 1);
+	}
+	assert_true(writable_msrs == BIT(0x0b));
+}
+
 static void test_level(void **state)
 {
 	(void)state;
@@ -290,7 +343,7 @@ static void test_accesses(void **state)
 	vcpu.gpr[MULLION_R8] = 0xffffffff00000040;
 	assert_true(fault(APIC_TPR, MULLION_ACCESS_WRITE, (struct insn_move){ .gpr = MULLION_R8 }));
 	assert_int_equal(cr8, 4);
-	vcpu.apic_base = X2APIC;
+	vcpu.apic_base = X2APIC_BASE;
 	assert_false(fault(ID, 0, load));
 	vcpu.apic_base = PAGE_AT | BIT(10);
 	assert_false(fault(ID, 0, load));
@@ -305,7 +358,7 @@ static void test_msrs(void **state)
 		value = 0;
 		assert_false(apic_msr(&vcpu, index, index & 1, &value));
 	}
-	vcpu.apic_base = X2APIC;
+	vcpu.apic_base = X2APIC_BASE;
 	page[ID / 4] = 0x12345678;
 	value = ~0ull;
 	assert_true(apic_msr(&vcpu, MSR(ID), false, &value));
@@ -352,7 +405,7 @@ static void test_hostile(void **state)
 
 			page[at] = random_next() & 1 ? random_next() : 0;
 		}
-		vcpu.apic_base = random_next() & 1 ? XAPIC : random_next();
+		vcpu.apic_base = random_next() & 1 ? XAPIC_BASE : random_next();
 		vcpu.asked = random_next() & MULLION_REQUEST_NMI_WINDOW;
 		cr8 = random_next() & 0xf;
 		rflags = RFLAGS_FIXED | (random_next() & RFLAGS_IF);
@@ -365,7 +418,7 @@ static void test_hostile(void **state)
 			fault(random_next() & 0x3f0, 0, (struct insn_move){ .load = true });
 			break;
 		default:
-			vcpu.apic_base = X2APIC;
+			vcpu.apic_base = X2APIC_BASE;
 			apic_msr(&vcpu, 0x800 + random_next() % 80, random_next() & 1, &value);
 		}
 		/* It wants no more than it may, and delivers only what may be delivered. */
@@ -387,6 +440,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_priorities, setup),
 		cmocka_unit_test_setup(test_windows, setup),
+		cmocka_unit_test_setup(test_in_service, setup),
+		cmocka_unit_test_setup(test_passed_msrs, setup),
 		cmocka_unit_test_setup(test_level, setup),
 		cmocka_unit_test_setup(test_task_priority, setup),
 		cmocka_unit_test_setup(test_self_ipi, setup),

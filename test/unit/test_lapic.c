@@ -99,6 +99,7 @@ static void test_modes(void **state)
 /* What root mode does with what is pending. */
 static void acknowledge(uint8_t vector)
 {
+	lapic_publish(&l);
 	page[(LAPIC_IRR + vector / 32 * 0x10) / 4] &= ~(1u << vector % 32);
 	page[(LAPIC_ISR + vector / 32 * 0x10) / 4] |= 1u << vector % 32;
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "hv/apic.h"
 #include "hv/event.h"
 #include "hv/log.h"
 #include "hv/phys.h"
@@ -17,6 +18,7 @@ const char vmx_exit[1];
 static uint64_t vmcs[0x7000];
 static struct vcpu vcpu;
 static struct mullion_run page;
+static _Alignas(4096) uint32_t apic_page[1024];
 static int loads;
 
 uint64_t vmread(enum vmcs_field field)
@@ -57,9 +59,9 @@ void vmx_write_controls(bool service)
 	(void)service;
 }
 
-uint64_t vmx_msr_bitmap(bool service)
+uint64_t vmx_msr_bitmap(enum msr_bitmap which)
 {
-	return service ? 0x1000 : 0x2000;
+	return 0x1000 * which;
 }
 
 uint64_t virt_to_phys(const void *va)
@@ -73,6 +75,8 @@ static int setup(void **state)
 	memset(vmcs, 0, sizeof(vmcs));
 	memset(&vcpu, 0, sizeof(vcpu));
 	memset(&page, 0, sizeof(page));
+	memset(apic_page, 0, sizeof(apic_page));
+	vcpu.apic = apic_page;
 	loads = 1; /* run() loads before it decodes */
 	return 0;
 }
@@ -194,7 +198,10 @@ static void test_other_registers(void **state)
 	memset(page.dr, 0xff, sizeof(page.dr));
 	page.cr8 = 0xff;
 	vmx_set_state(&vcpu, MULLION_GROUPS, &page);
-	assert_int_equal(vcpu.vtpr, 0xf0);
+	assert_int_equal(apic_page[APIC_TPR / 4], 0xf0);
+	apic_page[APIC_TPR / 4] = 0xf3; /* the subclass stays */
+	vmx_set_state(&vcpu, MULLION_GROUP_CR8, &page);
+	assert_int_equal(apic_page[APIC_TPR / 4], 0xf3);
 	assert_int_equal(vcpu.tsc_aux, UINT32_MAX);
 	assert_int_equal(vcpu.spec_ctrl, 7);
 	assert_true(vcpu.lstar == UINT64_MAX && vmcs[TSC_OFFSET] == UINT64_MAX);
@@ -252,6 +259,30 @@ static void test_exits(void **state)
 	assert_int_equal(decode(REASON_VMCALL, 0).kind, EXIT_HYPERCALL);
 	vmcs[GUEST_SS_ACCESS] = 3 << 5;
 	assert_int_equal(decode(REASON_VMCALL, 0).kind, EXIT_FORBIDDEN);
+}
+
+static void test_apicv(void **state)
+{
+	struct vm_exit x;
+
+	(void)state;
+	vmx_set_in_service(&vcpu, 0x41, 1);
+	assert_int_equal(vmcs[GUEST_INTERRUPT_STATUS], 0);
+	vmx_features.apicv = true;
+	for (uint32_t i = 0; i < 8; i++)
+		apic_page[(APIC_TMR + 0x10 * i) / 4] = 0x10101010 * i;
+	vmx_set_in_service(&vcpu, 0x41, 0);
+	assert_int_equal(vmcs[GUEST_INTERRUPT_STATUS], 0x4100);
+	assert_true(vmcs[EOI_EXIT0] == 0x1010101000000000 && vmcs[EOI_EXIT3] == 0x7070707060606060);
+	vmx_set_in_service(&vcpu, 0x41, 0x30);
+	assert_true(vmcs[EOI_EXIT0] == ~0ull && vmcs[EOI_EXIT3] == ~0ull);
+	vmx_features.apicv = false;
+	/* An EOI that exits has not been made yet. */
+	vmcs[GUEST_PENDING_DEBUG] = PENDING_BS;
+	x = decode(REASON_EOI, 0x71);
+	assert_true(x.kind == EXIT_WRMSR && x.insn_len == 0 && x.rip == 0x1000);
+	assert_int_equal(apic_page[(APIC_ISR + 0x30) / 4], 1u << 0x11);
+	assert_int_equal(vmcs[GUEST_PENDING_DEBUG], 0);
 }
 
 #define MOV_TO_CR(number, gpr) ((number) | (gpr) << 8)
@@ -361,6 +392,7 @@ int main(void)
 		cmocka_unit_test_setup(test_rip, setup),
 		cmocka_unit_test_setup(test_other_registers, setup),
 		cmocka_unit_test_setup(test_exits, setup),
+		cmocka_unit_test_setup(test_apicv, setup),
 		cmocka_unit_test_setup(test_cr_access, setup),
 		cmocka_unit_test_setup(test_task_switch, setup),
 		cmocka_unit_test_setup(test_exceptions, setup),

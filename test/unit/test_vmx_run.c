@@ -58,6 +58,11 @@ void vmwrite(enum vmcs_field field, uint64_t value)
 	vmcs[field] = value;
 }
 
+uint64_t vmx_msr_bitmap(enum msr_bitmap which)
+{
+	return 0x1000 * which;
+}
+
 bool guest_translate(const struct vm *of, gpa_t address, hpa_t *out)
 {
 	(void)of;

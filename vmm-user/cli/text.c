@@ -53,8 +53,6 @@ const char *text_feature(unsigned int bit)
 		{ MULLION_FEATURE_CLEAN_BITS, "clean_bits" },
 		{ MULLION_FEATURE_1G_PAGES, "1g_pages" },
 		{ MULLION_FEATURE_XSAVE, "xsave" },
-		{ MULLION_FEATURE_TSC_SCALING, "tsc_scaling" },
-		{ MULLION_FEATURE_AVIC, "avic" },
 		{ MULLION_FEATURE_APICV, "apicv" },
 	};
 

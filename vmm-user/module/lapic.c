@@ -8,9 +8,8 @@
 #define VERSION_DIRECTED (1u << 24)
 
 #define DFR_FLAT 0xffffffffu
-#define WORDS 8 /* of 32 vectors */
 
-/* -- Vectors: bit n of ISR, TMR and IRR is bit n % 32 of their register n / 32. They change by
+/* -- Vectors: bit n of ISR, TMR and IRR is bit n % 32 of their register n / 32. TMR changes by
  * atomic instructions: somebody else may have hold of another bit. ------------------------- */
 
 static uint32_t word_of(uint32_t set, unsigned int word)
@@ -23,23 +22,27 @@ static bool vector_test(const struct lapic *l, uint32_t set, uint8_t vector)
 	return get(l, word_of(set, vector / 32)) >> vector % 32 & 1;
 }
 
-/* -> what it was. */
-static bool vector_put(struct lapic *l, uint32_t set, uint8_t vector, bool value)
+static void vector_put(struct lapic *l, uint32_t set, uint8_t vector, bool value)
 {
 	uint32_t *word = &l->page[word_of(set, vector / 32) / 4], bit = 1u << vector % 32;
-	uint32_t before = value ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) :
-				  __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
 
-	return before & bit;
+	if (value)
+		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
 }
 
 static int vector_highest(const struct lapic *l, uint32_t set)
 {
 	int word;
 
-	for (word = WORDS - 1; word >= 0; word--) {
-		uint32_t bits = get(l, word_of(set, word));
+	for (word = LAPIC_WORDS - 1; word >= 0; word--) {
+		uint32_t bits = 0;
 
+		/* First, for lapic_publish() moves them in this direction. */
+		if (set == LAPIC_IRR)
+			bits = __atomic_load_n(&l->requested[word], __ATOMIC_ACQUIRE);
+		bits |= get(l, word_of(set, word));
 		if (bits)
 			return 32 * word + 31 - __builtin_clz(bits);
 	}
@@ -75,6 +78,7 @@ void lapic_reset(struct lapic *l)
 		put(l, lvts[i], LVT_MASKED);
 	put(l, LAPIC_DFR, DFR_FLAT);
 	put(l, LAPIC_SPIV, 0xff);
+	memset(l->requested, 0, sizeof(l->requested));
 	l->errors = 0;
 	l->deadline = 0;
 	l->expires = 0;
@@ -156,9 +160,33 @@ void lapic_end_of_interrupt(struct lapic *l, struct lapic_effect *effect)
 
 static enum lapic_accepted request(struct lapic *l, uint8_t vector, bool level)
 {
+	uint32_t word = vector / 32, bit = 1u << vector % 32;
+
 	/* Before the request, with which its taker finds it. */
 	vector_put(l, LAPIC_TMR, vector, level);
-	return vector_put(l, LAPIC_IRR, vector, true) ? LAPIC_COALESCED : LAPIC_ACCEPTED;
+	if (vector_test(l, LAPIC_IRR, vector) ||
+	    __atomic_fetch_or(&l->requested[word], bit, __ATOMIC_SEQ_CST) & bit)
+		return LAPIC_COALESCED;
+	__atomic_fetch_or(&l->requested_words, (uint8_t)(1u << word), __ATOMIC_SEQ_CST);
+	return LAPIC_ACCEPTED;
+}
+
+void lapic_publish(struct lapic *l)
+{
+	unsigned int words, word;
+
+	if (!__atomic_load_n(&l->requested_words, __ATOMIC_RELAXED))
+		return;
+	words = __atomic_exchange_n(&l->requested_words, 0, __ATOMIC_SEQ_CST);
+	for (; words; words &= words - 1) {
+		uint32_t bits;
+
+		word = __builtin_ctz(words);
+		bits = __atomic_load_n(&l->requested[word], __ATOMIC_RELAXED);
+		/* In this order, for lapic_accept() looks in both. */
+		l->page[word_of(LAPIC_IRR, word) / 4] |= bits;
+		__atomic_fetch_and(&l->requested[word], ~bits, __ATOMIC_SEQ_CST);
+	}
 }
 
 void lapic_error(struct lapic *l, uint32_t bit)

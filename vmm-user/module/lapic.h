@@ -18,6 +18,7 @@
 
 #define LAPIC_PAGE_SIZE 4096
 #define LAPIC_STATE_SIZE 0x400 /* bytes of the page that hold registers */
+#define LAPIC_WORDS 8	       /* of a set of 256 vectors */
 
 /* Offsets of registers; x2APIC's MSR is 0x800 + offset / 16 (SDM vol. 3A 11.12.1.2). */
 enum lapic_register {
@@ -64,6 +65,10 @@ struct lapic {
 	bool deadline_allowed; /* CPUID offers TSC-deadline mode */
 	uint32_t errors;       /* raised since ESR was last written */
 
+	/* Requests on their way to IRR, and in which words there are some: lapic_publish(). */
+	uint32_t requested[LAPIC_WORDS];
+	uint8_t requested_words;
+
 	uint64_t deadline; /* IA32_TSC_DEADLINE, 0: not armed */
 	uint64_t expires;  /* when the count comes to 0; 0: it does not run */
 };
@@ -96,7 +101,7 @@ void lapic_set_mode(struct lapic *l, enum lapic_mode mode);
  * layout, with the timer's count as it is now. `wide`: in x2APIC mode the identifier is all of
  * its register, else bits 24-31. lapic_restore() answers false, and changes nothing, when the
  * identifier does not fit. */
-void lapic_save(const struct lapic *l, void *state, uint64_t now, bool wide);
+void lapic_save(struct lapic *l, void *state, uint64_t now, bool wide);
 bool lapic_restore(struct lapic *l, const void *state, uint64_t now, bool wide);
 
 /* -- The guest's accesses -------------------------------------------------- */
@@ -128,6 +133,11 @@ enum lapic_accepted lapic_accept(struct lapic *l, uint8_t vector, bool level);
 
 /* Whether fixed interrupts are taken at all. */
 bool lapic_enabled(const struct lapic *l);
+
+/* Puts what has been requested into IRR, which in a turn is root mode's or even the processor's, and
+ * so changes only between turns: by the vCPU's thread, before each turn and before IRR is read. Takes
+ * no lock, and whoever makes a request later finds that the vCPU is to be interrupted. */
+void lapic_publish(struct lapic *l);
 
 /* The vector that the processor should take now, or -1. Whoever takes it clears its bit in IRR and
  * sets that in ISR: root mode. */

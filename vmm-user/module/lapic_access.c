@@ -182,6 +182,7 @@ uint32_t lapic_read(struct lapic *l, uint32_t offset, unsigned int size, uint64_
 
 	if (within + size > 4)
 		return 0;
+	lapic_publish(l);
 	if (!readable(at)) {
 		lapic_error(l, ERROR_REGISTER);
 		return 0;
@@ -207,6 +208,7 @@ bool lapic_msr_read(struct lapic *l, uint32_t index, uint64_t *value, uint64_t n
 	case LAPIC_ICR_HIGH:
 		return false;
 	}
+	lapic_publish(l);
 	*value = read_register(l, offset, now);
 	if (offset == LAPIC_ICR)
 		*value |= (uint64_t)get(l, LAPIC_ICR_HIGH) << 32;
@@ -276,10 +278,11 @@ bool lapic_msr_write(struct lapic *l, uint32_t index, uint64_t value, uint64_t n
 
 /* -- Saving ------------------------------------------------------------------ */
 
-void lapic_save(const struct lapic *l, void *state, uint64_t now, bool wide)
+void lapic_save(struct lapic *l, void *state, uint64_t now, bool wide)
 {
 	uint32_t *out = state;
 
+	lapic_publish(l);
 	memcpy(out, l->page, LAPIC_STATE_SIZE);
 	out[LAPIC_PPR / 4] = lapic_priority(l);
 	out[LAPIC_TIMER_CURRENT / 4] = lapic_timer_current(l, now);
@@ -290,11 +293,14 @@ void lapic_save(const struct lapic *l, void *state, uint64_t now, bool wide)
 bool lapic_restore(struct lapic *l, const void *state, uint64_t now, bool wide)
 {
 	const uint32_t *in = state;
-	uint32_t id = wide ? in[LAPIC_ID / 4] : in[LAPIC_ID / 4] >> 24;
+	uint32_t id = wide ? in[LAPIC_ID / 4] : in[LAPIC_ID / 4] >> 24, offset;
 
 	if (l->mode == LAPIC_X2APIC && id != l->id)
 		return false;
-	memcpy(l->page, in, LAPIC_STATE_SIZE);
+	/* Only registers: their neighbours would be the upper halves of MSRs. */
+	for (offset = 0; offset < LAPIC_STATE_SIZE; offset += 16)
+		put(l, offset, in[offset / 4]);
+	memset(l->requested, 0, sizeof(l->requested));
 	lapic_put_version(l);
 	if (l->mode == LAPIC_X2APIC)
 		lapic_put_id(l);

@@ -109,6 +109,8 @@ static int enter(struct mullion_vcpu *v)
 		return 0;
 	}
 	prepare_events(v);
+	if (v->apic)
+		lapic_publish(&v->apic->lapic);
 	/* The turn ends with the event's delivery, and the SMI is taken. Not behind an interrupt, which
 	 * root mode may have made a virtual one: the processor's own would come before it each time,
 	 * and whatever ends the turn next will do. */

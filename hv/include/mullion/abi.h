@@ -24,7 +24,7 @@
 #include <stdint.h>
 #endif
 
-#define MULLION_ABI_VERSION 3
+#define MULLION_ABI_VERSION 4
 
 /*
  * Discovery. CPUID MULLION_CPUID_BASE returns the highest leaf in EAX and the
@@ -309,7 +309,7 @@ struct mullion_exit {
 			uint32_t index;
 			uint32_t write; /* 0 or 1 */
 			uint64_t value; /* of a write */
-		} msr;                  /* RIP is on the instruction; insn_len skips it */
+		} msr;                  /* RIP is on WRMSR or RDMSR; insn_len 0: it is behind it */
 		struct {
 			uint64_t code; /* the vendor's own exit code */
 			uint64_t info[2];
@@ -373,13 +373,11 @@ struct mullion_run {
  * interrupted.
  *
  * Whose the registers are:
- *	IRR	bits are set by anybody at any time, with one atomic instruction, and after
- *		TMR's; in a turn they are cleared by root mode, else by the module. Whoever
- *		sets one while the vCPU may be in a turn then interrupts its processor: root
- *		mode looks again only when the guest does something.
- *	TMR	as IRR: the bit says whether the request was level-triggered
- *	ISR, TPR, ICR	the turn's: root mode's in one, between turns the module's. TPR bits
- *		7:4 are CR8, which counts where they differ.
+ *	IRR, ISR, TPR, ICR	the turn's: root mode's, and the processor's, in one; between turns
+ *		the module's, which interrupts a turn to make a request. TPR bits 7:4 are CR8:
+ *		GROUP_CR8 comes with each change between turns.
+ *	TMR	whether a request was level-triggered: bits change at any time, with one atomic
+ *		instruction, and before a turn finds the request
  *	others	the module's; root mode reads ID, SPIV and those that read as they stand
  * In a turn root mode answers, in xAPIC mode MOV at the page that run.apic_base names, if nothing
  * is mapped there, in x2APIC mode the MSRs: writes of EOI, unless TMR has the vector's bit set,
@@ -405,9 +403,7 @@ struct mullion_cpuid {
 #define MULLION_FEATURE_CLEAN_BITS (1u << 5)
 #define MULLION_FEATURE_1G_PAGES (1u << 6)
 #define MULLION_FEATURE_XSAVE (1u << 7)
-#define MULLION_FEATURE_TSC_SCALING (1u << 8)
-#define MULLION_FEATURE_AVIC (1u << 9)
-#define MULLION_FEATURE_APICV (1u << 10)
+#define MULLION_FEATURE_APICV (1u << 8)
 
 /* One VM in mullion_info. */
 struct mullion_vm_info {

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Unmodified kernels reach userland: of 64 bits by SeaBIOS and GRUB from a disk, of 32 bits
-# without PAE by -kernel.
+# Each way of an interrupt, and unmodified kernels that reach userland: of 64 bits by SeaBIOS and
+# GRUB from a disk, of 32 bits without PAE by -kernel.
 # disk: test-guests/cloud.vmlinuz test-guests/tiny-amd64.initramfs
-# files: test-guests/686.vmlinuz test-guests/tiny-i386.initramfs
+# files: test/kvm/kvm_irqchip test-guests/686.vmlinuz test-guests/tiny-i386.initramfs
+/share/kvm_irqchip || fail "the interrupt controllers"
 start disk -drive file=/share/disk.qcow2,format=qcow2,if=virtio
 wait_console disk 60 GUEST-USERLAND
 ended disk || fail "QEMU's status was $?"
