@@ -55,13 +55,9 @@ void clock_init(struct mullion_vm *vm)
 
 /* -- The TSC --------------------------------------------------------------- */
 
-int vcpu_get_tsc(struct mullion_vcpu *v, u64 *value)
+u64 vcpu_get_tsc(const struct mullion_vcpu *v)
 {
-	int ret = vcpu_load(v, MULLION_GROUP_TSC);
-
-	if (!ret)
-		*value = rdtsc_ordered() + v->run->msr.tsc_offset;
-	return ret;
+	return rdtsc_ordered() + v->tsc_offset;
 }
 
 /* Whether user space means the moment of its last setting: 0 (a vCPU's start), or what that
@@ -73,23 +69,21 @@ static bool same_moment(const struct mullion_vm *vm, u64 value, u64 host)
 	return vm->tsc_set && (!value || abs(off) < 1000ll * tsc_khz);
 }
 
-/* Root mode's copy, the one of those who cannot load it, the clock page, and the deadline follow. */
-static void put_offset(struct mullion_vcpu *v, u64 offset)
+void vcpu_set_tsc_offset(struct mullion_vcpu *v, u64 offset)
 {
-	v->run->msr.tsc_offset = offset;
 	WRITE_ONCE(v->tsc_offset, offset);
+	/* Root mode's copy, the clock page, and the deadline follow. */
+	v->run->msr.tsc_offset = offset;
+	v->run->dirty |= MULLION_GROUP_TSC;
 	v->clock_due = true;
 	apic_tsc_changed(v);
 }
 
-int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host)
+void vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host)
 {
 	struct mullion_vm *vm = v->vm;
 	u64 now, offset;
-	int ret = vcpu_change(v, MULLION_GROUP_TSC);
 
-	if (ret)
-		return ret;
 	mutex_lock(&vm->lock);
 	now = rdtsc_ordered();
 	offset = value - now;
@@ -104,34 +98,15 @@ int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host)
 		vm->tsc_host = now;
 	} else {
 		/* The guest's own write shows in TSC_ADJUST (SDM vol. 3B 18.17.3). */
-		v->msrs.tsc_adjust += offset - v->run->msr.tsc_offset;
+		v->msrs.tsc_adjust += offset - v->tsc_offset;
 	}
 	mutex_unlock(&vm->lock);
-	put_offset(v, offset);
-	return 0;
+	vcpu_set_tsc_offset(v, offset);
 }
 
-int clock_start_tsc(struct mullion_vcpu *v)
+void clock_start_tsc(struct mullion_vcpu *v)
 {
-	return vcpu_set_tsc(v, 0, true);
-}
-
-int vcpu_get_tsc_offset(struct mullion_vcpu *v, u64 *offset)
-{
-	int ret = vcpu_load(v, MULLION_GROUP_TSC);
-
-	if (!ret)
-		*offset = v->run->msr.tsc_offset;
-	return ret;
-}
-
-int vcpu_set_tsc_offset(struct mullion_vcpu *v, u64 offset)
-{
-	int ret = vcpu_change(v, MULLION_GROUP_TSC);
-
-	if (!ret)
-		put_offset(v, offset);
-	return ret;
+	vcpu_set_tsc(v, 0, true);
 }
 
 /* -- The clock that user space saves --------------------------------------- */
@@ -264,11 +239,11 @@ void clock_update(struct mullion_vcpu *v)
 	if (likely(!READ_ONCE(v->clock_due)))
 		return;
 	WRITE_ONCE(v->clock_due, false);
-	if (!(v->msrs.kvm_system_time & KVM_MSR_ENABLED) || vcpu_load(v, MULLION_GROUP_TSC))
+	if (!(v->msrs.kvm_system_time & KVM_MSR_ENABLED))
 		return;
 	space_read(&vm->spaces[SPACE_NORMAL], gpa, &info.version, sizeof(info.version));
 	mutex_lock(&vm->lock);
-	info.tsc_timestamp = vm->clock_tsc + v->run->msr.tsc_offset;
+	info.tsc_timestamp = vm->clock_tsc + v->tsc_offset;
 	info.system_time = vm->clock_ns;
 	mutex_unlock(&vm->lock);
 	clock_scale(&info.tsc_to_system_mul, &info.tsc_shift);

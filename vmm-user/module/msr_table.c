@@ -27,26 +27,21 @@
 
 static int get_tsc(struct mullion_vcpu *v, u32 index, u64 *value)
 {
-	return vcpu_get_tsc(v, value);
+	*value = vcpu_get_tsc(v);
+	return MSR_OK;
 }
 
 static int set_tsc(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
-	return vcpu_set_tsc(v, value, host);
+	vcpu_set_tsc(v, value, host);
+	return MSR_OK;
 }
 
 static int set_tsc_adjust(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
-	if (!host) {
-		/* A guest moves its counter; user space only restores what was done. */
-		u64 offset;
-		int ret = vcpu_get_tsc_offset(v, &offset);
-
-		if (!ret)
-			ret = vcpu_set_tsc_offset(v, offset + value - v->msrs.tsc_adjust);
-		if (ret)
-			return ret;
-	}
+	/* A guest moves its counter; user space only restores what was done. */
+	if (!host)
+		vcpu_set_tsc_offset(v, v->tsc_offset + value - v->msrs.tsc_adjust);
 	v->msrs.tsc_adjust = value;
 	return MSR_OK;
 }

@@ -153,6 +153,7 @@ static int exit_fail_entry(struct mullion_vcpu *v)
 	v->kvm_run->exit_reason = KVM_EXIT_FAIL_ENTRY;
 	v->kvm_run->fail_entry.hardware_entry_failure_reason = exit->fail.code;
 	v->kvm_run->fail_entry.cpu = raw_smp_processor_id();
+	vcpu_set_tsc_offset(v, v->tsc_offset); /* root mode has reset the vCPU */
 	return EXIT_TO_USER;
 }
 

@@ -105,7 +105,6 @@ static long device_attr(struct mullion_vcpu *v, unsigned int cmd,
 {
 	struct kvm_device_attr attr;
 	u64 offset;
-	int ret;
 
 	if (copy_from_user(&attr, arg, sizeof(attr)))
 		return -EFAULT;
@@ -113,14 +112,12 @@ static long device_attr(struct mullion_vcpu *v, unsigned int cmd,
 		return -ENXIO;
 	switch (cmd) {
 	case KVM_GET_DEVICE_ATTR:
-		ret = vcpu_get_tsc_offset(v, &offset);
-		if (!ret && put_user(offset, (u64 __user *)attr.addr))
-			ret = -EFAULT;
-		return ret;
+		return put_user(v->tsc_offset, (u64 __user *)attr.addr) ? -EFAULT : 0;
 	case KVM_SET_DEVICE_ATTR:
 		if (get_user(offset, (u64 __user *)attr.addr))
 			return -EFAULT;
-		return vcpu_set_tsc_offset(v, offset);
+		vcpu_set_tsc_offset(v, offset);
+		return 0;
 	}
 	return 0;
 }
@@ -438,10 +435,9 @@ int vcpu_create_fd(struct mullion_vm *vm, u32 id)
 	mutex_lock(&vm->lock);
 	ret = vm->ended ? -EIO : vcpu_add(v);
 	mutex_unlock(&vm->lock);
-	if (!ret)
-		ret = clock_start_tsc(v);
 	if (ret)
 		goto put_file;
+	clock_start_tsc(v);
 	fd_install(fd, file);
 	return fd;
 

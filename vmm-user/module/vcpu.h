@@ -100,7 +100,7 @@ struct mullion_vcpu {
 	struct vcpu_msrs msrs;
 	u64 steal_seen; /* the thread's waiting time that the guest knows of, in ns */
 	bool steal_due; /* the guest's page must be written though nothing is new */
-	u64 tsc_offset; /* the run page's, for those who cannot load it */
+	u64 tsc_offset; /* guest's TSC - processor's; root mode has a copy */
 	u32 cpuid_told; /* space_bit()s: where root mode has this, if it is more than nothing: */
 	u32 cpuid_count;
 	struct kvm_cpuid_entry2 *cpuid; /* a copy of what was set; kvmalloc */
@@ -235,17 +235,16 @@ u64 mce_capabilities(void);
 /* -- clock.c --------------------------------------------------------------- */
 
 /* Starts a new vCPU's time-stamp counter, at 0 together with the VM's others. */
-int clock_start_tsc(struct mullion_vcpu *v);
+void clock_start_tsc(struct mullion_vcpu *v);
 /* Sets or reads the guest's time-stamp counter. `host`: by user space, which sets several vCPUs
  * one after the other and means the same moment. */
-int vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host);
-int vcpu_get_tsc(struct mullion_vcpu *v, u64 *value);
+void vcpu_set_tsc(struct mullion_vcpu *v, u64 value, bool host);
+u64 vcpu_get_tsc(const struct mullion_vcpu *v);
 /* MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK: kvmclock. -> enum msr_result. */
 int clock_set_system_time(struct mullion_vcpu *v, u64 value);
 int clock_set_wall_clock(struct mullion_vcpu *v, u64 value);
-/* The TSC's offset, as user space's attribute. */
-int vcpu_get_tsc_offset(struct mullion_vcpu *v, u64 *offset);
-int vcpu_set_tsc_offset(struct mullion_vcpu *v, u64 offset);
+/* Sets v->tsc_offset, and what follows from it. */
+void vcpu_set_tsc_offset(struct mullion_vcpu *v, u64 offset);
 /* Writes the guest's clock page when it is due. */
 void clock_update(struct mullion_vcpu *v);
 
