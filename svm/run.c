@@ -182,11 +182,11 @@ static void arm(struct vcpu *v)
 }
 
 /*
- * An interrupt for which the guest is open becomes the virtual one: QEMU 7.2's software
- * processor may deliver that of EVENTINJ twice, if it has something else to do in between. Any
- * other v->inject, or one beside a window, goes into EVENTINJ. For an event that an instruction
- * raises, RIP stands after that instruction; processors with next-RIP saving take the return
- * address from there (15.20).
+ * With several processors an interrupt for which the guest is open becomes the virtual one: QEMU
+ * 7.2's software processor may deliver that of EVENTINJ twice, if another one kicks it in between.
+ * (Bochs 2.7 does not look for a virtual one before IF changes.) Any other v->inject, or one beside
+ * a window, goes into EVENTINJ. For an event that an instruction raises, RIP stands after that
+ * instruction; processors with next-RIP saving take the return address from there (15.20).
  */
 static void inject(struct vcpu *v)
 {
@@ -198,7 +198,7 @@ static void inject(struct vcpu *v)
 	v->inject.valid = 0;
 	/* RIP is not on the IRET any more, which will exit again. */
 	v->nmi_stepping = false;
-	if (event->type == MULLION_EVENT_INTERRUPT && event->vector &&
+	if (cpu_count > 1 && event->type == MULLION_EVENT_INTERRUPT && event->vector &&
 	    !(b->control.vintr & V_IRQ) && b->save.rflags & RFLAGS_IF &&
 	    !(b->control.interrupt_shadow & INTERRUPT_SHADOW)) {
 		b->control.vintr |= V_IRQ | V_IGN_TPR | V_VECTOR(event->vector);

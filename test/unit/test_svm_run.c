@@ -17,6 +17,7 @@ static struct cpu *this_cpu(void)
 
 #include "svm/run.c"
 
+uint32_t cpu_count;
 struct svm_features svm_features;
 struct cpu_features cpu_features = { .efer = EFER_SCE | EFER_LME | EFER_NXE };
 
@@ -248,7 +249,13 @@ static void test_virtual_interrupt(void **state)
 	vcpu.inject.valid = 1;
 	run(VMEXIT_INTR, 0x1000);
 	assert_int_equal(entered.control.eventinj, 0x80000041);
+	/* Nor on a machine of one processor. */
+	cpu_count = 1;
+	vcpu.inject.valid = 1;
+	run(VMEXIT_INTR, 0x1000);
+	assert_int_equal(entered.control.eventinj, 0x80000041);
 	/* A physical one came first. */
+	cpu_count = 2;
 	vcpu.inject.valid = 1;
 	run(VMEXIT_INTR, 0x1000);
 	assert_int_equal(entered.control.eventinj, 0);

@@ -16,7 +16,8 @@ gave_back() {
 	look "$2"
 	[ $((old_process - now_process)) -ge $(($1 * 9 / 10)) ] || fail "QEMU's process has kept it"
 	[ $((old_mapped - now_mapped)) -ge $(($1 * 9 / 10)) ] || fail "it is still mapped"
-	[ $((now_available - old_available)) -ge $(($1 * 8 / 10)) ] || fail "Linux has not got it"
+	# Linux's own estimate, of which others have taken meanwhile.
+	[ $((now_available - old_available)) -ge $(($1 / 2)) ] || fail "Linux has not got it"
 }
 balloon_is() { monitor giver "info balloon" | grep -q "actual=$1"; }
 plugged_is() { monitor giver "qom-get vm0 size" | grep -q "^$1\$"; }
