@@ -108,10 +108,10 @@ static void arm(struct vcpu *v)
 	vmcs_switch(EXCEPTION_BITMAP, BIT(EXC_BP), armed & MULLION_REQUEST_DEBUG);
 	if (v->is_service) {
 		vmcs_switch(PIN_CONTROLS, PIN_TIMER, armed & ARM_TIMER);
-		return;
+	} else if (vmx_features.apicv) {
+		vmcs_switch(CPU_CONTROLS2, CPU2_X2APIC, x2apic);
+		vmwrite(MSR_BITMAP, vmx_msr_bitmap(x2apic ? BITMAP_X2APIC : BITMAP_GUEST));
 	}
-	vmcs_switch(CPU_CONTROLS2, CPU2_X2APIC, x2apic);
-	vmwrite(MSR_BITMAP, vmx_msr_bitmap(x2apic ? BITMAP_X2APIC : BITMAP_GUEST));
 }
 
 /* The service domain's next event from those that root mode latched for it. An NMI that has not
