@@ -92,6 +92,13 @@ static void smm_end(struct smm_machine *s)
 	munmap(s->smram, SMRAM_SIZE);
 }
 
+/* The guest's handler of an exception or NMI, at 3000h: guest_vector. */
+static void handle(const struct smm_machine *s, unsigned int exception)
+{
+	memcpy(s->m.ram + 4 * exception, &(uint32_t){ 0x3000 }, 4);
+	PUT(s->m.ram + 0x3000, vector);
+}
+
 /* Runs until the guest writes to a port. -> it, or a negative exit reason or error. */
 static int run_to_port(const struct smm_machine *s)
 {
@@ -301,8 +308,7 @@ static void test_refused(void)
 	smm_end(&s);
 
 	s = SMM_MACHINE(resumes);
-	memcpy(s.m.ram + 4 * 6, &(uint32_t){ 0x3000 }, 4);
-	PUT(s.m.ram + 0x3000, vector);
+	handle(&s, 6);
 	CHECK(run_to_port(&s) == 1, "%d", s.m.run->exit_reason);
 	CHECK(run_to_port(&s) == 0x71, "RSM outside of SMM: %d", s.m.run->exit_reason);
 	CALL(s.m.vcpu, KVM_GET_REGS, &regs);
@@ -315,8 +321,7 @@ static void test_blocked(void)
 {
 	struct smm_machine s = SMM_MACHINE(plain);
 
-	memcpy(s.m.ram + 4 * 2, &(uint32_t){ 0x3000 }, 4);
-	PUT(s.m.ram + 0x3000, vector);
+	handle(&s, 2);
 	CHECK(run_to_port(&s) == 1, "%d", s.m.run->exit_reason);
 	CALL(s.m.vcpu, KVM_SMI, 0);
 	CHECK(run_to_port(&s) == IN_SMM, "%d", s.m.run->exit_reason);
@@ -342,8 +347,7 @@ static void test_behind_exception(void)
 	struct smm_machine s = SMM_MACHINE(plain);
 	struct kvm_vcpu_events events;
 
-	memcpy(s.m.ram + 4 * 5, &(uint32_t){ 0x3000 }, 4);
-	PUT(s.m.ram + 0x3000, vector);
+	handle(&s, 5);
 	CHECK(run_to_port(&s) == 1, "%d", s.m.run->exit_reason);
 	events = get_events(&s);
 	events.exception.injected = 1;
