@@ -126,6 +126,18 @@ void apic_free(struct mullion_vcpu *v)
 
 /* -- Delivery -------------------------------------------------------------------- */
 
+/* NMI and SMI, by a message or from LINT0. -> false if it is neither. Lock held. */
+static bool ask_for(struct mullion_apic *apic, enum apic_delivery delivery)
+{
+	if (delivery == APIC_NMI)
+		apic->nmis = min(apic->nmis + 1, NMIS_MAX);
+	else if (delivery == APIC_SMI)
+		apic->smi = true;
+	else
+		return false;
+	return true;
+}
+
 static int deliver_one(struct mullion_vcpu *v, const struct apic_message *m)
 {
 	struct mullion_apic *apic = v->apic;
@@ -138,12 +150,6 @@ static int deliver_one(struct mullion_vcpu *v, const struct apic_message *m)
 	case APIC_LOWEST:
 		taken = (int)lapic_accept(&apic->lapic, m->vector, m->level) - LAPIC_COALESCED;
 		break;
-	case APIC_NMI:
-		apic->nmis = min(apic->nmis + 1, NMIS_MAX);
-		break;
-	case APIC_SMI:
-		apic->smi = true;
-		break;
 	case APIC_INIT:
 		apic->init = true;
 		apic->sipi = false;
@@ -153,7 +159,8 @@ static int deliver_one(struct mullion_vcpu *v, const struct apic_message *m)
 		apic->sipi_vector = m->vector;
 		break;
 	default: /* ExtINT: the PIC's comes through LINT0. */
-		taken = -1;
+		if (!ask_for(apic, m->delivery))
+			taken = -1;
 	}
 	/* Refused, it may have raised the APIC's error interrupt. */
 	if (taken)
@@ -221,16 +228,7 @@ void apic_lint0(struct mullion_vm *vm)
 		unsigned long flags;
 
 		raw_spin_lock_irqsave(&v->apic->lock, flags);
-		switch (lapic_local(&v->apic->lapic, LAPIC_LVT_LINT0)) {
-		case APIC_NMI:
-			v->apic->nmis = min(v->apic->nmis + 1, NMIS_MAX);
-			break;
-		case APIC_SMI:
-			v->apic->smi = true;
-			break;
-		default:
-			break;
-		}
+		ask_for(v->apic, lapic_local(&v->apic->lapic, LAPIC_LVT_LINT0));
 		if (lapic_listens(&v->apic->lapic, LAPIC_LVT_LINT0))
 			kick(v);
 		raw_spin_unlock_irqrestore(&v->apic->lock, flags);

@@ -62,8 +62,8 @@ int apic_next_extint(struct mullion_vcpu *v, bool open, bool *window);
 /* Whether apic_take_events() has something to do. */
 bool apic_has_events(const struct mullion_vcpu *v);
 
-/* INIT, SIPI, NMIs and SMI that have arrived change the vCPU. In SMM, INIT waits for its end and SIPI
- * is lost. -> 0 or a negative error. */
+/* INIT, SIPI, NMIs and SMI that have arrived change the vCPU. In SMM, INIT waits for its end and
+ * SIPI is lost. -> 0 or a negative error. */
 int apic_take_events(struct mullion_vcpu *v);
 
 /* Only the NMIs and the SMI: they are in vcpu->nmi_pending and vcpu->smm then. */

@@ -156,34 +156,20 @@ int vm_set_clock(struct mullion_vm *vm, const struct kvm_clock_data *data)
 
 /* -- The pages in the guest ------------------------------------------------ */
 
-/* These pages are those of the guest's kernel, whatever space the vCPU is in.
- * Writes to RAM wherever it lies; pages that are not RAM stay as they are. */
-static void ram_write(struct mullion_vcpu *v, u64 gpa, const void *data, unsigned int size)
-{
-	struct mullion_space *space = &v->vm->spaces[SPACE_NORMAL];
-
-	while (size) {
-		unsigned int part = min_t(unsigned int, size, PAGE_SIZE - offset_in_page(gpa));
-
-		space_write(space, v, gpa, data, part);
-		gpa += part;
-		data += part;
-		size -= part;
-	}
-}
-
-/* Writes a structure that begins with its version: odd while it is being written. */
+/* Writes a structure that begins with its version, odd while it is being written, where the guest's
+ * kernel has it, whatever space the vCPU is in. */
 static void versioned_write(struct mullion_vcpu *v, u64 gpa, void *data, unsigned int size)
 {
+	struct mullion_space *space = &v->vm->spaces[SPACE_NORMAL];
 	u32 *version = data;
 
 	*version |= 1;
-	ram_write(v, gpa, version, sizeof(*version));
+	space_write(space, v, gpa, version, sizeof(*version));
 	smp_wmb();
-	ram_write(v, gpa + sizeof(*version), version + 1, size - sizeof(*version));
+	space_write(space, v, gpa + sizeof(*version), version + 1, size - sizeof(*version));
 	smp_wmb();
 	(*version)++;
-	ram_write(v, gpa, version, sizeof(*version));
+	space_write(space, v, gpa, version, sizeof(*version));
 }
 
 /* The structures are aligned to their words, so that no word crosses a page. */

@@ -43,7 +43,8 @@ static bool read_user(void *data, unsigned long hva, unsigned int size)
 	}
 }
 
-int space_read(struct mullion_space *space, u64 gpa, void *data, unsigned int size)
+/* Within a page. */
+static int page_read(struct mullion_space *space, u64 gpa, void *data, unsigned int size)
 {
 	struct mullion_vm *vm = space->vm;
 	int ret = GUEST_MEMORY_DEVICE;
@@ -57,8 +58,8 @@ int space_read(struct mullion_space *space, u64 gpa, void *data, unsigned int si
 	return ret;
 }
 
-int space_write(struct mullion_space *space, struct mullion_vcpu *v, u64 gpa, const void *data,
-		unsigned int size)
+static int page_write(struct mullion_space *space, struct mullion_vcpu *v, u64 gpa,
+		      const void *data, unsigned int size)
 {
 	struct mullion_vm *vm = space->vm;
 	int ret = GUEST_MEMORY_DEVICE;
@@ -76,18 +77,49 @@ int space_write(struct mullion_space *space, struct mullion_vcpu *v, u64 gpa, co
 	return ret;
 }
 
+/* Bytes of an access that lie on its first page. */
+static unsigned int first_part(u64 gpa, unsigned int size)
+{
+	return min_t(unsigned int, size, PAGE_SIZE - offset_in_page(gpa));
+}
+
+int space_read(struct mullion_space *space, u64 gpa, void *data, unsigned int size)
+{
+	int ret = GUEST_MEMORY_OK;
+	unsigned int part;
+
+	for (; size; gpa += part, data += part, size -= part) {
+		part = first_part(gpa, size);
+		ret |= page_read(space, gpa, data, part);
+	}
+	return ret;
+}
+
+int space_write(struct mullion_space *space, struct mullion_vcpu *v, u64 gpa, const void *data,
+		unsigned int size)
+{
+	int ret = GUEST_MEMORY_OK;
+	unsigned int part;
+
+	for (; size; gpa += part, data += part, size -= part) {
+		part = first_part(gpa, size);
+		ret |= page_write(space, v, gpa, data, part);
+	}
+	return ret;
+}
+
 int guest_ram_read(void *opaque, u64 gpa, void *data, unsigned int size)
 {
 	const struct mullion_vcpu *v = opaque;
 
-	return space_read(v->space, gpa, data, size);
+	return page_read(v->space, gpa, data, size);
 }
 
 int guest_ram_write(void *opaque, u64 gpa, const void *data, unsigned int size)
 {
 	struct mullion_vcpu *v = opaque;
 
-	return space_write(v->space, v, gpa, data, size);
+	return page_write(v->space, v, gpa, data, size);
 }
 
 /* Compares and exchanges at a kernel address. -> whether the expected value was there. */

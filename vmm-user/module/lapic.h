@@ -18,7 +18,7 @@
 
 #define LAPIC_PAGE_SIZE 4096
 #define LAPIC_STATE_SIZE 0x400 /* bytes of the page that hold registers */
-#define LAPIC_WORDS 8	       /* of a set of 256 vectors */
+#define LAPIC_WORDS 8          /* of a set of 256 vectors */
 
 /* Offsets of registers; x2APIC's MSR is 0x800 + offset / 16 (SDM vol. 3A 11.12.1.2). */
 enum lapic_register {
@@ -134,9 +134,9 @@ enum lapic_accepted lapic_accept(struct lapic *l, uint8_t vector, bool level);
 /* Whether fixed interrupts are taken at all. */
 bool lapic_enabled(const struct lapic *l);
 
-/* Puts what has been requested into IRR, which in a turn is root mode's or even the processor's, and
- * so changes only between turns: by the vCPU's thread, before each turn and before IRR is read. Takes
- * no lock, and whoever makes a request later finds that the vCPU is to be interrupted. */
+/* Puts what has been requested into IRR, which in a turn is root mode's and the processor's: by the
+ * vCPU's thread, before each turn and before IRR is read. Takes no lock, and whoever makes a request
+ * later finds that the vCPU is to be interrupted. */
 void lapic_publish(struct lapic *l);
 
 /* The vector that the processor should take now, or -1. Whoever takes it clears its bit in IRR and

@@ -50,8 +50,9 @@ enum fault_result {
 	FAULT_DEVICE = 1, /* no memory there, or read-only and written to */
 };
 
-/* Answers v's nested fault at `gpa` (MULLION_ACCESS_*) of its space. -> enum fault_result, or a negative error
- * when user space's memory cannot be had (-EFAULT, -EHWPOISON, -ENOMEM). May sleep. */
+/* Answers v's nested fault at `gpa` (MULLION_ACCESS_*) of its space. -> enum fault_result, or a
+ * negative error when user space's memory cannot be had (-EFAULT, -EHWPOISON, -ENOMEM). May
+ * sleep. */
 int memory_fault(struct mullion_vcpu *v, u64 gpa, u32 access);
 
 /* Takes guest frames out of the space; returns when no processor uses them any more. May be called
@@ -65,8 +66,9 @@ extern const struct mmu_notifier_ops memory_notifier_ops;
 
 /* -- guest_ram.c ----------------------------------------------------------- */
 
-/* Copies between RAM of v's VM in `space` and `data`; not across a page. The write counts as v's
- * in dirty logs. -> GUEST_MEMORY_OK or GUEST_MEMORY_DEVICE. In a thread of the creator's. */
+/* Copies between RAM in `space` and `data`. Pages that are not RAM are left out, and the answer is
+ * GUEST_MEMORY_DEVICE then, else GUEST_MEMORY_OK. The write counts as v's in dirty logs. In a
+ * thread of the creator's. */
 int space_read(struct mullion_space *space, u64 gpa, void *data, unsigned int size);
 int space_write(struct mullion_space *space, struct mullion_vcpu *v, u64 gpa, const void *data,
 		unsigned int size);

@@ -38,21 +38,9 @@ struct smm_switch {
 	u8 map[SMM_MAP_SIZE];
 };
 
-/* Copies the map from or to SMRAM, which may lie across a page's end. -> whether there was RAM. */
-static bool map_access(struct mullion_vcpu *v, u8 *map, bool write)
+static u64 map_address(const struct mullion_vcpu *v)
 {
-	struct mullion_space *space = &v->vm->spaces[SPACE_SMM];
-	u64 gpa = v->msrs.smbase + SMM_MAP_OFFSET;
-	unsigned int done, part;
-	int ret = GUEST_MEMORY_OK;
-
-	for (done = 0; done < SMM_MAP_SIZE && ret == GUEST_MEMORY_OK; done += part) {
-		part = min_t(unsigned int, SMM_MAP_SIZE - done,
-			     PAGE_SIZE - offset_in_page(gpa + done));
-		ret = write ? space_write(space, v, gpa + done, map + done, part) :
-			      space_read(space, gpa + done, map + done, part);
-	}
-	return ret == GUEST_MEMORY_OK;
+	return v->msrs.smbase + SMM_MAP_OFFSET;
 }
 
 /* -- In -------------------------------------------------------------------- */
@@ -104,7 +92,7 @@ static void save(struct mullion_vcpu *v, struct smm_switch *s)
 	s->state.shadow = v->run->interruptibility & MULLION_BLOCK_STI;
 	smm_map_save(s->map, &s->state, guest_has_long_mode(v));
 	/* Where SMRAM is no RAM the state is lost, as on the bus. */
-	map_access(v, s->map, true);
+	space_write(&v->vm->spaces[SPACE_SMM], v, map_address(v), s->map, SMM_MAP_SIZE);
 }
 
 int smm_take(struct mullion_vcpu *v)
@@ -164,7 +152,7 @@ int smm_resume(struct mullion_vcpu *v)
 	if (!s)
 		return -ENOMEM;
 	v->kvm_run->exit_reason = KVM_EXIT_SHUTDOWN;
-	if (!map_access(v, s->map, false))
+	if (space_read(&v->vm->spaces[SPACE_SMM], map_address(v), s->map, SMM_MAP_SIZE))
 		goto out;
 	smm_map_load(&s->state, s->map, guest_has_long_mode(v));
 	if (!state_valid(v, &s->state))

@@ -28,8 +28,8 @@ enum space_index {
 struct mullion_space {
 	struct mullion_vm *vm;
 	u8 index; /* enum space_index */
-	struct mullion_pool
-		pool; /* whose VM is founded under vm->lock, once; see space_founded() */
+	/* Its VM is founded under vm->lock, once: see space_founded(). */
+	struct mullion_pool pool;
 	struct slot_table __rcu *slots; /* see memory.h */
 };
 

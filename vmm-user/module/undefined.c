@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Instructions that the processor or root mode refuses, and what is done about them in place of
- * #UD: the other vendor's call of the hypervisor, MONITOR and MWAIT, RSM. What is a quirk of KVM's can
- * be turned off by KVM_CAP_DISABLE_QUIRKS2.
+ * #UD: the other vendor's call of the hypervisor, MONITOR and MWAIT, RSM. What is a quirk of KVM's
+ * can be turned off by KVM_CAP_DISABLE_QUIRKS2.
  */
 #include <linux/string.h>
 #include <asm/processor.h>
