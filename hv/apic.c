@@ -56,7 +56,7 @@ void apic_evaluate(struct vcpu *v)
 			vector = highest(v, APIC_IRR);
 		}
 	}
-	if (vendor->set_in_service)
+	if (cpu_features.apicv)
 		vendor->set_in_service(v, highest(v, APIC_ISR), vector);
 }
 

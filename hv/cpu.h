@@ -72,6 +72,7 @@ struct cpu_features {
 	bool spec_ctrl;
 	bool syscall_msrs; /* are not switched by the processor: VT-x */
 	bool ibpb;
+	bool apicv; /* VT-x: interrupts end, and x2APIC is read, on a guest's APIC page */
 	uint8_t physical_bits;
 	uint64_t efer;       /* bits that software may set */
 	uint64_t xcr0;       /* every bit the processor supports */

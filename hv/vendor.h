@@ -67,8 +67,8 @@ struct vendor {
 	void (*trap_dr)(struct vcpu *v, bool on);
 
 	/*
-	 * Where processors end interrupts on the APIC page by themselves (else NULL): the highest
-	 * vector that is in service (0: none). Ends of vectors that TMR marks, or of any if
+	 * Where processors end interrupts on the APIC page by themselves (cpu_features.apicv): the
+	 * highest vector that is in service (0: none). Ends of vectors that TMR marks, or of any if
 	 * `waiting` is not 0, are exits, WRMSR of no length.
 	 */
 	void (*set_in_service)(struct vcpu *v, uint8_t vector, uint8_t waiting);

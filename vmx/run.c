@@ -95,7 +95,7 @@ static void reload_pdptes(struct vcpu *v)
 static void arm(struct vcpu *v)
 {
 	bool waiting = v->is_service && v->inject.valid && this_cpu()->latched;
-	bool x2apic = vmx_features.apicv && APIC_MODE(v) == X2APIC;
+	bool x2apic = cpu_features.apicv && APIC_MODE(v) == X2APIC;
 	uint32_t armed = v->request | (waiting ? ARM_TIMER : 0) | (x2apic ? ARM_X2APIC : 0);
 
 	if (armed == vmx_of(v)->armed)
@@ -108,7 +108,7 @@ static void arm(struct vcpu *v)
 	vmcs_switch(EXCEPTION_BITMAP, BIT(EXC_BP), armed & MULLION_REQUEST_DEBUG);
 	if (v->is_service) {
 		vmcs_switch(PIN_CONTROLS, PIN_TIMER, armed & ARM_TIMER);
-	} else if (vmx_features.apicv) {
+	} else if (cpu_features.apicv) {
 		vmcs_switch(CPU_CONTROLS2, CPU2_X2APIC, x2apic);
 		vmwrite(MSR_BITMAP, vmx_msr_bitmap(x2apic ? BITMAP_X2APIC : BITMAP_GUEST));
 	}

@@ -138,8 +138,6 @@ void vmx_trap_dr(struct vcpu *v, bool on)
 /* SDM vol. 3C 30.1.4. Requests are not for the processor to find: it is told of none. */
 void vmx_set_in_service(struct vcpu *v, uint8_t vector, uint8_t waiting)
 {
-	if (!vmx_features.apicv)
-		return;
 	vmx_load(v);
 	vmwrite(GUEST_INTERRUPT_STATUS, (uint64_t)vector << 8);
 	for (uint32_t i = 0; i < 256; i += 64)

@@ -94,7 +94,7 @@ void vmx_write_controls(bool service)
 
 		vmwrite(c->field, (wanted & may_must >> 32) | (uint32_t)may_must);
 	}
-	vmcs_switch(CPU_CONTROLS2, CPU2_APICV, vmx_features.apicv && !service);
+	vmcs_switch(CPU_CONTROLS2, CPU2_APICV, cpu_features.apicv && !service);
 }
 
 uint64_t vmx_msr_bitmap(enum msr_bitmap which)
@@ -199,7 +199,7 @@ static const char *vmx_probe(void)
 	if (ept & EPT_1G_PAGES)
 		ept_format.largest_leaf = 3;
 
-	vmx_features.apicv = !((CPU2_X2APIC | CPU2_APICV) & ~(rdmsr(MSR_VMX_CPU_CONTROLS2) >> 32));
+	cpu_features.apicv = !((CPU2_X2APIC | CPU2_APICV) & ~(rdmsr(MSR_VMX_CPU_CONTROLS2) >> 32));
 	vmx_features.revision = basic & BASIC_REVISION;
 	vmx_features.with_error = EXC_WITH_ERROR & (basic & BASIC_ANY_ERROR_CODE ? ~0u : EXC_OLD);
 	vmx_features.turn_limit = TURN_TSC_TICKS >> (rdmsr(MSR_VMX_MISC) & MISC_TIMER_RATE);
@@ -213,7 +213,7 @@ static const char *vmx_probe(void)
 
 static uint32_t vmx_feature_bits(void)
 {
-	return MULLION_FEATURE_VMX | (vmx_features.apicv ? MULLION_FEATURE_APICV : 0);
+	return MULLION_FEATURE_VMX | (cpu_features.apicv ? MULLION_FEATURE_APICV : 0);
 }
 
 /* Root mode has RFLAGS.IF=0 for ever after: every exit clears it. */

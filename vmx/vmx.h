@@ -13,7 +13,6 @@ struct vmx_features {
 	uint32_t with_error;      /* exceptions that an entry may inject with an error code */
 	uint64_t cr0_on, cr0_off; /* bits that must be 1 in VMX operation, and 0 */
 	uint64_t cr4_on, cr4_off;
-	bool apicv;     /* x2APIC's registers are read, and interrupts ended, by the processor */
 	bool flush_l1d; /* before a guest's turn: L1 terminal fault */
 	bool clear_buffers; /* before every entry of a guest: MDS */
 };

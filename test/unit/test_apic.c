@@ -45,6 +45,8 @@ static void set_state(struct vcpu *v, uint32_t groups, const struct mullion_run 
 	cr8 = run->cr8;
 }
 
+struct cpu_features cpu_features;
+
 static int in_service, waiting; /* what the processor was told */
 
 static void set_in_service(struct vcpu *v, uint8_t vector, uint8_t others)
@@ -199,6 +201,11 @@ static void test_windows(void **state)
 static void test_in_service(void **state)
 {
 	(void)state;
+	put(APIC_ISR, 0x20);
+	assert_int_equal(evaluate(), 0);
+	assert_int_equal(in_service, 0); /* others are told nothing */
+	page[(APIC_ISR + 0x10) / 4] = 0;
+	cpu_features.apicv = true;
 	put(APIC_IRR, 0x31);
 	put(APIC_IRR, 0x80);
 	assert_int_equal(evaluate(), 0x80);
@@ -210,6 +217,7 @@ static void test_in_service(void **state)
 	put(APIC_IRR, 0x90);
 	assert_int_equal(evaluate(), 0);
 	assert_true(in_service == 0x31 && waiting == 0x90);
+	cpu_features.apicv = false;
 }
 
 static uint64_t readable_msrs, writable_msrs;

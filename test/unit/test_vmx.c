@@ -266,9 +266,6 @@ static void test_apicv(void **state)
 	struct vm_exit x;
 
 	(void)state;
-	vmx_set_in_service(&vcpu, 0x41, 1);
-	assert_int_equal(vmcs[GUEST_INTERRUPT_STATUS], 0);
-	vmx_features.apicv = true;
 	for (uint32_t i = 0; i < 8; i++)
 		apic_page[(APIC_TMR + 0x10 * i) / 4] = 0x10101010 * i;
 	vmx_set_in_service(&vcpu, 0x41, 0);
@@ -276,7 +273,6 @@ static void test_apicv(void **state)
 	assert_true(vmcs[EOI_EXIT0] == 0x1010101000000000 && vmcs[EOI_EXIT3] == 0x7070707060606060);
 	vmx_set_in_service(&vcpu, 0x41, 0x30);
 	assert_true(vmcs[EOI_EXIT0] == ~0ull && vmcs[EOI_EXIT3] == ~0ull);
-	vmx_features.apicv = false;
 	/* An EOI that exits has not been made yet. */
 	vmcs[GUEST_PENDING_DEBUG] = PENDING_BS;
 	x = decode(REASON_EOI, 0x71);

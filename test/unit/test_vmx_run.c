@@ -36,6 +36,7 @@ static void write_cr2(uint64_t value)
 #define MC_BIT (1u << EXC_MC)
 
 struct vmx_features vmx_features;
+struct cpu_features cpu_features;
 
 static uint64_t vmcs[0x7000];
 static struct vm vm;
