@@ -210,8 +210,6 @@ static void pic_ended(struct mullion_vm *vm, u16 inputs)
 {
 	if (!inputs)
 		return;
-	if (inputs & 1)
-		irqchip_pit_served(vm);
 	inputs_ended(vm, KVM_IRQCHIP_PIC_MASTER, inputs & 0xff);
 	inputs_ended(vm, KVM_IRQCHIP_PIC_SLAVE, inputs >> 8);
 }

@@ -55,7 +55,7 @@ struct irqchip_pit {
 	struct hrtimer timer;
 	bool present, speaker, reinject;
 	u64 due, period; /* of channel 0's next edge, and between further ones; 0: none */
-	u32 lost;        /* edges that found the last one's interrupt still requested */
+	u32 owed;        /* edges that the guest has not had yet */
 };
 
 struct irqchip {
@@ -132,9 +132,6 @@ void irqchip_pit_init(struct irqchip_pit *pit);
 void irqchip_pit_free(struct irqchip_pit *pit);
 bool irqchip_pit_read(struct mullion_vm *vm, u16 port, u8 *value);
 bool irqchip_pit_write(struct mullion_vm *vm, u16 port, u8 value);
-
-/* The PIC's input 0 was served. */
-void irqchip_pit_served(struct mullion_vm *vm);
 
 /* -- irqfd.c -------------------------------------------------------------------- */
 

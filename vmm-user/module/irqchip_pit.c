@@ -9,64 +9,47 @@
 
 #define GSI 0
 
-/* Ticks kept for a guest that does not take them: some seconds. */
-#define LOST_MAX 4096
+/* Edges kept for a guest that does not take them: some seconds. */
+#define OWED_MAX 4096
 
-/* An edge. */
-static void pulse(struct mullion_vm *vm)
+/* An edge. -> whether it was not one too many: the last one's interrupt is still requested. */
+static bool pulse(struct mullion_vm *vm)
 {
-	struct irqchip_pit *pit = &vm->irqchip.pit;
 	int taken = irqchip_line(vm, GSI, IRQCHIP_SOURCE_PIT, true);
-	unsigned long flags;
 
 	irqchip_line(vm, GSI, IRQCHIP_SOURCE_PIT, false);
-	raw_spin_lock_irqsave(&pit->lock, flags);
-	if (taken == 0 && pit->reinject && pit->lost < LOST_MAX)
-		pit->lost++;
-	raw_spin_unlock_irqrestore(&pit->lock, flags);
+	return taken != 0;
 }
 
-void irqchip_pit_served(struct mullion_vm *vm)
-{
-	struct irqchip_pit *pit = &vm->irqchip.pit;
-	unsigned long flags;
-	bool again;
-
-	raw_spin_lock_irqsave(&pit->lock, flags);
-	again = pit->lost;
-	if (again)
-		pit->lost--;
-	raw_spin_unlock_irqrestore(&pit->lock, flags);
-	if (again)
-		pulse(vm);
-}
-
+/*
+ * A guest that was away gets the edges that it missed at four times the rate, as long as it takes them:
+ * nobody has to hear when it ends their interrupts, of which IOAPICs tell nothing for edges.
+ */
 static enum hrtimer_restart fired(struct hrtimer *timer)
 {
 	struct mullion_vm *vm = container_of(timer, struct mullion_vm, irqchip.pit.timer);
 	struct irqchip_pit *pit = &vm->irqchip.pit;
-	bool edge = false;
-	u64 now;
+	u64 now, next;
 
 	raw_spin_lock(&pit->lock);
 	now = ktime_get_ns();
 	if (pit->due && pit->due <= now) {
-		edge = true;
-		if (pit->period) {
-			u64 passed = (now - pit->due) / pit->period;
+		u64 edges = pit->period ? (now - pit->due) / pit->period + 1 : 1;
 
-			if (pit->reinject)
-				pit->lost = min_t(u64, pit->lost + passed, LOST_MAX);
-			pit->due += (passed + 1) * pit->period;
-		} else {
-			pit->due = 0;
-		}
-		timer_set(&pit->timer, pit->due);
+		pit->owed = min_t(u64, pit->owed + edges, OWED_MAX);
+		pit->due = pit->period ? pit->due + edges * pit->period : 0;
 	}
+	next = pit->due;
+	if (pit->owed) {
+		bool taken = pulse(vm);
+
+		pit->owed = pit->reinject && pit->period ? pit->owed - taken : 0;
+		if (taken && pit->owed)
+			next = min(next, now + max_t(u64, pit->period / 4, TIMER_PERIOD_MIN));
+	}
+	timer_set(&pit->timer, next);
 	raw_spin_unlock(&pit->lock);
-	if (edge)
-		pulse(vm);
-	return HRTIMER_NORESTART; /* arm() has started it, if at all */
+	return HRTIMER_NORESTART; /* timer_set() has started it, if at all */
 }
 
 /* Channel 0 counts anew. Lock held. */
@@ -78,7 +61,7 @@ static void start(struct irqchip_pit *pit, u64 now)
 	/* With a HPET in its place it is connected to nothing. */
 	if (pit->pit.state.flags & KVM_PIT_FLAGS_HPET_LEGACY)
 		period = 0;
-	pit->lost = 0;
+	pit->owed = 0;
 	pit->due = period ? now + period : 0;
 	pit->period = repeats && period ? max_t(u64, period, TIMER_PERIOD_MIN) : 0;
 	timer_set(&pit->timer, pit->due);
@@ -191,7 +174,7 @@ int irqchip_pit_reinject(struct mullion_vm *vm, const struct kvm_reinject_contro
 		return -ENXIO;
 	raw_spin_lock_irq(&pit->lock);
 	pit->reinject = control->pit_reinject;
-	pit->lost = 0;
+	pit->owed = 0;
 	raw_spin_unlock_irq(&pit->lock);
 	return 0;
 }
