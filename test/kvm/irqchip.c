@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -189,6 +190,14 @@ static int run_until_idle(const struct machine *m)
 	return ret;
 }
 #define IDLE (-1000 - EINTR)
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static int line(const struct machine *m, uint32_t gsi, uint32_t level)
 {
@@ -430,6 +439,39 @@ static void test_resample(void)
 	close(other_resample);
 }
 
+/* An interrupt that is on its way in comes after a machine check, and is not lost. */
+static void test_machine_check(void)
+{
+	struct machine m = MACHINE(wait);
+	struct kvm_lapic_state lapic;
+	struct kvm_vcpu_events events;
+	struct kvm_sregs sregs;
+	struct kvm_x86_mce error = {
+		.status = 1ull << 63 | 1ull << 61 | 1ull << 60, /* valid, uncorrected, enabled */
+		.mcg_status = 1ull << 2,                        /* in progress */
+	};
+	uint64_t banks = 1;
+
+	CHECK(run_until_idle(&m) == IDLE, "%d", m.run[0]->exit_reason);
+	CALL(m.vcpu[0], KVM_X86_SETUP_MCE, &banks);
+	CALL(m.vcpu[0], KVM_GET_SREGS, &sregs);
+	sregs.cr4 |= 1u << 6; /* MCE */
+	CALL(m.vcpu[0], KVM_SET_SREGS, &sregs);
+	CALL(m.vcpu[0], KVM_GET_LAPIC, &lapic);
+	lapic.regs[0x100 + VECTOR / 32 * 0x10 + VECTOR % 32 / 8] |= 1 << VECTOR % 8; /* ISR */
+	CALL(m.vcpu[0], KVM_SET_LAPIC, &lapic);
+	CALL(m.vcpu[0], KVM_GET_VCPU_EVENTS, &events);
+	events.interrupt.injected = 1;
+	events.interrupt.nr = VECTOR;
+	CALL(m.vcpu[0], KVM_SET_VCPU_EVENTS, &events);
+	CALL(m.vcpu[0], KVM_X86_SET_MCE, &error);
+	CALL(m.vcpu[0], KVM_SET_MP_STATE, &(struct kvm_mp_state){ KVM_MP_STATE_RUNNABLE });
+	CHECK(run(&m, 0) == 18, "%d", m.run[0]->exit_reason);
+	CHECK(run(&m, 0) == VECTOR, "%d", m.run[0]->exit_reason);
+	CHECK(run_until_idle(&m) == IDLE, "%d", m.run[0]->exit_reason);
+	machine_end(&m);
+}
+
 static void test_split(void)
 {
 	struct machine m = machine_make(guest_wait, guest_wait_end, 1, true);
@@ -498,20 +540,38 @@ static void test_deadline(void)
 	machine_end(&m);
 }
 
+/* The PIT begins to tick each 10 ms; nobody runs the guest for 400 ms. It gets what it has missed:
+ * the 60th comes when 600 ms have passed, not 1000. */
+static void lost_ticks(const struct machine *m, int vector)
+{
+	struct kvm_pit_state2 state;
+	int64_t start;
+
+	CALL(m->vm, KVM_GET_PIT2, &state);
+	state.channels[0].mode = 2;
+	state.channels[0].count = 11932;
+	start = now_ms();
+	CALL(m->vm, KVM_SET_PIT2, &state);
+	usleep(400000);
+	for (int i = 0; i < 60; i++)
+		CHECK(run(m, 0) == vector, "%d", m->run[0]->exit_reason);
+	CHECK(now_ms() - start < 800, "%d ms", (int)(now_ms() - start));
+}
+
 static void test_pit(void)
 {
 	struct machine m = MACHINE(wait);
 	struct kvm_pit_config config = { .flags = 0 };
-	struct kvm_pit_state2 state;
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
 
 	CALL(m.vm, KVM_CREATE_PIT2, &config);
 	CHECK(ioctl(m.vm, KVM_CREATE_PIT2, &config) < 0 && errno == EEXIST, "twice");
-	CALL(m.vm, KVM_GET_PIT2, &state);
-	state.channels[0].mode = 2;
-	state.channels[0].count = 11932; /* 10 ms */
-	CALL(m.vm, KVM_SET_PIT2, &state);
-	for (int i = 0; i < 3; i++)
-		CHECK(run(&m, 0) == PIC_BASE, "%d", m.run[0]->exit_reason);
+	lost_ticks(&m, PIC_BASE);
+	put_lint0(&m, 0, 0x10700);
+	CALL(m.vm, KVM_GET_IRQCHIP, &chip);
+	chip.chip.ioapic.redirtbl[0].bits = VECTOR;
+	CALL(m.vm, KVM_SET_IRQCHIP, &chip);
+	lost_ticks(&m, VECTOR);
 	machine_end(&m);
 }
 
@@ -554,10 +614,19 @@ static void test_start(void)
 }
 
 static const struct test tests[] = {
-	{ "pic", test_pic },     { "window", test_window },     { "message", test_message },
-	{ "level", test_level }, { "irqfd", test_irqfd },       { "resample", test_resample },
-	{ "split", test_split }, { "timer", test_timer },       { "pit", test_pit },
-	{ "start", test_start }, { "deadline", test_deadline }, { "nmi", test_nmi },
+	{ "pic", test_pic },
+	{ "window", test_window },
+	{ "message", test_message },
+	{ "level", test_level },
+	{ "irqfd", test_irqfd },
+	{ "resample", test_resample },
+	{ "split", test_split },
+	{ "timer", test_timer },
+	{ "pit", test_pit },
+	{ "start", test_start },
+	{ "deadline", test_deadline },
+	{ "nmi", test_nmi },
+	{ "machine-check", test_machine_check },
 };
 
 static void wake(int number)

@@ -362,6 +362,30 @@ static void test_behind_exception(void)
 }
 
 /* User space goes from one space to the other, with the registers as they are. */
+/* Not so a request that can wait as well. */
+static void test_before_interrupt(void)
+{
+	struct smm_machine s = SMM_MACHINE(plain);
+	struct kvm_vcpu_events events;
+	struct kvm_regs regs;
+
+	handle(&s, 0x31);
+	CHECK(run_to_port(&s) == 1, "%d", s.m.run->exit_reason);
+	CALL(s.m.vcpu, KVM_GET_REGS, &regs);
+	regs.rflags |= 0x200;
+	CALL(s.m.vcpu, KVM_SET_REGS, &regs);
+	events = get_events(&s);
+	events.interrupt.injected = 1;
+	events.interrupt.nr = 0x31;
+	CALL(s.m.vcpu, KVM_SET_VCPU_EVENTS, &events);
+	CALL(s.m.vcpu, KVM_SMI, 0);
+	CHECK(run_to_port(&s) == IN_SMM, "%d", s.m.run->exit_reason);
+	CHECK(saved(&s, WIDE_RIP, 8) == CODE + 5, "%lx", saved(&s, WIDE_RIP, 8));
+	CHECK(run_to_port(&s) == 0x71, "%d", s.m.run->exit_reason);
+	CHECK(run_to_port(&s) == 2, "%d", s.m.run->exit_reason);
+	smm_end(&s);
+}
+
 static void test_user_space(void)
 {
 	struct smm_machine s = SMM_MACHINE(plain);
@@ -440,6 +464,7 @@ static const struct test tests[] = {
 	{ "refused", test_refused },
 	{ "blocked", test_blocked },
 	{ "behind-exception", test_behind_exception },
+	{ "before-interrupt", test_before_interrupt },
 	{ "user-space", test_user_space },
 	{ "apic", test_apic },
 	{ "init", test_init },

@@ -136,6 +136,32 @@ static void test_priorities(void **state)
 	assert_int_equal(lapic_pending(&l), -1);
 }
 
+/* An interrupt that was on its way waits again. */
+static void test_return(void **state)
+{
+	(void)state;
+	start(LAPIC_XAPIC, 0);
+	assert_false(lapic_return(&l, 0x31));
+	lapic_accept(&l, 0x31, true);
+	acknowledge(0x31);
+	lapic_accept(&l, 0x51, false);
+	acknowledge(0x51);
+	assert_false(lapic_return(&l, 0x31));
+	assert_int_equal(lapic_pending(&l), -1);
+	assert_true(lapic_return(&l, 0x51));
+	assert_int_equal(lapic_priority(&l), 0x30);
+	assert_int_equal(lapic_pending(&l), 0x51);
+	assert_true(lapic_return(&l, 0x31));
+	acknowledge(0x51);
+	write(LAPIC_EOI, 0, NOW);
+	assert_false(effect.ended);
+	assert_int_equal(lapic_pending(&l), 0x31);
+	acknowledge(0x31);
+	write(LAPIC_EOI, 0, NOW);
+	assert_true(effect.ended);
+	assert_int_equal(effect.vector, 0x31);
+}
+
 static void test_level(void **state)
 {
 	(void)state;
@@ -485,13 +511,21 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reset),          cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_priorities),     cmocka_unit_test(test_level),
-		cmocka_unit_test(test_errors),         cmocka_unit_test(test_ipi),
-		cmocka_unit_test(test_destinations),   cmocka_unit_test(test_local),
-		cmocka_unit_test(test_timer_oneshot),  cmocka_unit_test(test_timer_periodic),
-		cmocka_unit_test(test_timer_deadline), cmocka_unit_test(test_x2apic),
-		cmocka_unit_test(test_save),           cmocka_unit_test(test_random),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_priorities),
+		cmocka_unit_test(test_return),
+		cmocka_unit_test(test_level),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_ipi),
+		cmocka_unit_test(test_destinations),
+		cmocka_unit_test(test_local),
+		cmocka_unit_test(test_timer_oneshot),
+		cmocka_unit_test(test_timer_periodic),
+		cmocka_unit_test(test_timer_deadline),
+		cmocka_unit_test(test_x2apic),
+		cmocka_unit_test(test_save),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,6 +320,16 @@ void apic_take_requests(struct mullion_vcpu *v)
 	raw_spin_unlock_irq(&v->apic->lock);
 }
 
+bool apic_return(struct mullion_vcpu *v, u8 vector)
+{
+	bool returned;
+
+	raw_spin_lock_irq(&v->apic->lock);
+	returned = lapic_return(&v->apic->lapic, vector);
+	raw_spin_unlock_irq(&v->apic->lock);
+	return returned;
+}
+
 void apic_latch_init(struct mullion_vcpu *v, bool latched)
 {
 	raw_spin_lock_irq(&v->apic->lock);

@@ -69,6 +69,10 @@ int apic_take_events(struct mullion_vcpu *v);
 /* Only the NMIs and the SMI: they are in vcpu->nmi_pending and vcpu->smm then. */
 void apic_take_requests(struct mullion_vcpu *v);
 
+/* An interrupt that is on its way into the vCPU is requested again. -> false if it was not the
+ * APIC's. */
+bool apic_return(struct mullion_vcpu *v, u8 vector);
+
 /* Sets or forgets an INIT that waits. */
 void apic_latch_init(struct mullion_vcpu *v, bool latched);
 

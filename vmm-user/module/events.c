@@ -35,6 +35,21 @@ int vcpu_nmi(struct mullion_vcpu *v)
 	return 0;
 }
 
+void vcpu_put_back_irq(struct mullion_vcpu *v)
+{
+	struct mullion_event *inject = &v->run->inject;
+
+	if (!injecting(v, MULLION_EVENT_INTERRUPT))
+		return;
+	if (v->apic && apic_return(v, inject->vector)) {
+		inject->valid = 0;
+	} else if (v->vm->irqchip.kind != IRQCHIP_KERNEL && !v->irq_pending) {
+		v->irq_pending = true;
+		v->irq_vector = inject->vector;
+		inject->valid = 0;
+	}
+}
+
 /* The parts of the structure that user space has asked for. */
 static u32 extensions(const struct mullion_vm *vm)
 {

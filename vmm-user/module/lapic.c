@@ -140,6 +140,15 @@ int lapic_pending(const struct lapic *l)
 	return vector >= 0 && CLASS(vector) > CLASS(lapic_priority(l)) ? vector : -1;
 }
 
+bool lapic_return(struct lapic *l, uint8_t vector)
+{
+	if (vector_highest(l, LAPIC_ISR) != vector)
+		return false;
+	vector_put(l, LAPIC_ISR, vector, false);
+	vector_put(l, LAPIC_IRR, vector, true);
+	return true;
+}
+
 void lapic_end_of_interrupt(struct lapic *l, struct lapic_effect *effect)
 {
 	int vector = vector_highest(l, LAPIC_ISR);

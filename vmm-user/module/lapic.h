@@ -143,6 +143,10 @@ void lapic_publish(struct lapic *l);
  * sets that in ISR: root mode. */
 int lapic_pending(const struct lapic *l);
 
+/* The interrupt in service, `vector`, has not reached the processor's handler: it is requested
+ * again. -> false, and nothing has changed, if another one is in service, or none. */
+bool lapic_return(struct lapic *l, uint8_t vector);
+
 /* The processor's priority class and below (PPR), for arbitration. */
 uint8_t lapic_priority(const struct lapic *l);
 

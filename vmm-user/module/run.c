@@ -111,9 +111,9 @@ static int enter(struct mullion_vcpu *v)
 	prepare_events(v);
 	if (v->apic)
 		lapic_publish(&v->apic->lapic);
-	/* The turn ends with the event's delivery, and the SMI is taken. Not behind an interrupt, which
-	 * root mode may have made a virtual one: the processor's own would come before it each time,
-	 * and whatever ends the turn next will do. */
+	/* The turn ends with the event's delivery, and the SMI is taken. Not behind an interrupt (that
+	 * the PIC was told of), which root mode may have made a virtual one: the processor's own would
+	 * come before it each time, and whatever ends the turn next will do. */
 	if (smm_is_held_up(v) && run->inject.type != MULLION_EVENT_INTERRUPT)
 		irq_work_queue(&v->kick);
 	current->flags |= PF_VCPU; /* ticks that arrive now are the guest's time */
@@ -260,6 +260,8 @@ static int run_loop(struct mullion_vcpu *v)
 			if (ret != EXIT_CONTINUE)
 				return ret;
 		}
+		if (smm_is_held_up(v))
+			vcpu_put_back_irq(v);
 		if (smm_is_due(v)) {
 			ret = smm_take(v);
 			if (ret)

@@ -40,6 +40,7 @@ int vcpu_change(struct mullion_vcpu *v, u32 groups)
 
 void vcpu_raise(struct mullion_vcpu *v, u8 vector, bool has_error, u32 error)
 {
+	vcpu_put_back_irq(v);
 	v->run->inject = (struct mullion_event){
 		.valid = 1,
 		.type = MULLION_EVENT_EXCEPTION,

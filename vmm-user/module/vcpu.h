@@ -135,7 +135,7 @@ int vcpu_change(struct mullion_vcpu *v, u32 groups);
  * if the guest is single-stepping. RIP is loaded (it is after every exit). -> 0 or -EIO. */
 int vcpu_advance(struct mullion_vcpu *v, u64 rip);
 
-/* Raises an exception on the next entry. */
+/* Raises an exception on the next entry. An interrupt that was on its way comes later. */
 void vcpu_raise(struct mullion_vcpu *v, u8 vector, bool has_error, u32 error);
 
 /* Raises #DB with DR6.BS. -> 0 or -EIO. */
@@ -300,6 +300,9 @@ int vcpu_get_xcrs(struct mullion_vcpu *v, struct kvm_xcrs *xcrs);
 int vcpu_set_xcrs(struct mullion_vcpu *v, const struct kvm_xcrs *xcrs);
 int vcpu_get_events(struct mullion_vcpu *v, struct kvm_vcpu_events *events);
 int vcpu_set_events(struct mullion_vcpu *v, const struct kvm_vcpu_events *events);
+/* An interrupt that is on its way into the guest makes room for what goes first: it is requested
+ * again, unless it came from the PIC. */
+void vcpu_put_back_irq(struct mullion_vcpu *v);
 int vcpu_interrupt(struct mullion_vcpu *v, u32 vector);
 int vcpu_nmi(struct mullion_vcpu *v);
 
