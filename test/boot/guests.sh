@@ -72,8 +72,9 @@ wait_for() {
 	say "$name: $what"
 }
 
-# type_in NAME LINE : on its console's keyboard.
-type_in() { printf '%s\n' "$2" | socat -u - "UNIX-CONNECT:/run/$1.tty"; }
+# type_in NAME LINE : on its console's keyboard. QEMU forgets what the guest has not taken yet when
+# the connection ends.
+type_in() { { printf '%s\n' "$2"; sleep 2; } | socat -u - "UNIX-CONNECT:/run/$1.tty"; }
 
 console_shows() { grep -qE "$2" "/share/out/$1.console" 2>/dev/null; }
 
