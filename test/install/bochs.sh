@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # bochs.sh [libvirt] : the disk of machine.sh, with the packages, boots into Mullion on VT-x, as
-# Bochs has it; with libvirt's, too, to the end of a domain. This is run by hand: without libvirt it
-# takes about four minutes of processor time.
+# Bochs has it; with libvirt's, too, to the end of a domain. This is run by hand: it takes about four
+# minutes of processor time, with libvirt ten.
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/../../scripts/lib/common.sh"
