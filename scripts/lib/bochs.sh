@@ -13,7 +13,7 @@ bochs_megabytes() {
 }
 
 # bochs_configure DIR MODEL SMP MEGABYTES MEDIUM [TERMINAL] : DIR/bochsrc. MODEL:
-# corei7_haswell_4770 has VT-x without APICv, corei7_skylake_x with it, zambezi has AMD-V.
+# corei7_haswell_4770 has VT-x with APICv, corei7_ivy_bridge_3770k without, zambezi has AMD-V.
 # MEDIUM: a CD (.iso) or else a raw disk, to be written to, whose GRUB keeps to text
 # (gfxpayload), for this display library has nothing else. Of more than 2048 MEGABYTES Bochs keeps
 # what is used least in a file. The first serial port is TERMINAL's, or goes to DIR/console; the
