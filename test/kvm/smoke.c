@@ -388,6 +388,57 @@ static void test_state_without_cr2(void)
 	check_state(false);
 }
 
+GUEST(unemulated, "flds 0x10\n out %al, $7\n hlt");
+#define BEHIND (CODE + 4) /* the instruction that nobody emulates: d9 06 10 00 */
+
+/* From the start of its code on, but at CPL 3 and in protected mode; #UD goes to BEHIND. */
+static void enter_user_mode(const struct machine *m)
+{
+	struct kvm_segment data = {
+		.limit = 0xffff, .selector = 0x13, .type = 3, .present = 1, .dpl = 3, .s = 1
+	};
+	struct kvm_regs regs = { .rip = CODE, .rsp = CODE, .rflags = 0x3002 }; /* IOPL 3 */
+	struct kvm_sregs sregs;
+
+	((uint64_t *)(m->ram + 0x2000))[1] = 0x0000fb000000ffff;
+	((uint64_t *)(m->ram + 0x2000))[2] = 0x0000f3000000ffff;
+	((uint64_t *)(m->ram + 0x3000))[6] = 0x0000860000080000 | BEHIND;
+	CALL(m->vcpu, KVM_GET_SREGS, &sregs);
+	sregs.cr0 |= 1;
+	sregs.gdt.base = 0x2000;
+	sregs.gdt.limit = 0x17;
+	sregs.idt.base = 0x3000;
+	sregs.idt.limit = 0x37;
+	sregs.ss = sregs.es = sregs.ds = data;
+	sregs.ds.base = HOLE;
+	sregs.cs = data;
+	sregs.cs.selector = 0xb;
+	sregs.cs.type = 11;
+	CALL(m->vcpu, KVM_SET_SREGS, &sregs);
+	CALL(m->vcpu, KVM_SET_REGS, &regs);
+}
+
+static void test_unemulated(void)
+{
+	static const uint8_t insn[] = { 0xd9, 0x06, 0x10, 0x00 };
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = { 1 } };
+	struct machine m = MACHINE(unemulated);
+
+	/* A guest's program meets #UD, unless user space wants to hear of it. */
+	enter_user_mode(&m);
+	CHECK(run(&m) == KVM_EXIT_IO && m.run->io.port == 7, "%d", m.run->exit_reason);
+	CALL(m.vm, KVM_ENABLE_CAP, &cap);
+	enter_user_mode(&m);
+	CHECK(run(&m) == KVM_EXIT_INTERNAL_ERROR, "%d", m.run->exit_reason);
+	CHECK(m.run->emulation_failure.suberror == KVM_INTERNAL_ERROR_EMULATION &&
+		      m.run->emulation_failure.flags &
+			      KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES &&
+		      m.run->emulation_failure.insn_size >= sizeof(insn) &&
+		      !memcmp(m.run->emulation_failure.insn_bytes, insn, sizeof(insn)),
+	      "%u", m.run->emulation_failure.suberror);
+	machine_end(&m);
+}
+
 GUEST(crash, "lidt 0x6000\n int $3");
 
 static void test_shutdown(void)
@@ -419,6 +470,7 @@ static const struct test tests[] = {
 	{ "state", test_state },
 	{ "state-without-cr2", test_state_without_cr2 },
 	{ "in-kernel-writes", test_in_kernel_writes },
+	{ "unemulated", test_unemulated },
 	{ "shutdown", test_shutdown },
 	{ "many", test_many },
 	{ "replaced-pages", test_replaced_pages },

@@ -149,6 +149,11 @@ static int unhandled(struct mullion_vcpu *v)
 
 	pr_info_ratelimited("mullion: vCPU %u: no emulation for the instruction %*ph at %#llx\n",
 			    v->id, ctx->insn_count, ctx->insn, v->run->rip);
+	/* A guest's program does not end the guest: its kernel hears of it. */
+	if (ctx->cpl && !READ_ONCE(v->vm->exit_on_unemulated)) {
+		vcpu_raise(v, UD_VECTOR, false, 0);
+		return EXIT_CONTINUE;
+	}
 	user->exit_reason = KVM_EXIT_INTERNAL_ERROR;
 	user->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
 	user->emulation_failure.ndata = 3;

@@ -182,6 +182,12 @@ static long vm_enable_cap(struct mullion_vm *vm, const struct kvm_enable_cap *ca
 		WRITE_ONCE(vm->hide_platform_info, !cap->args[0]);
 		ret = 0;
 		break;
+	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
+		if (cap->args[0] > 1)
+			break;
+		WRITE_ONCE(vm->exit_on_unemulated, cap->args[0]);
+		ret = 0;
+		break;
 	case KVM_CAP_MAX_VCPU_ID:
 		/* Once, and before there are vCPUs. */
 		if (!cap->args[0] || cap->args[0] > VCPU_ID_MAX || vm->vcpu_count ||

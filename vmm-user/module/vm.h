@@ -65,6 +65,7 @@ struct mullion_vm {
 	u64 invalidate_start, invalidate_end; /* hva, covering them all */
 
 	bool hide_platform_info;                    /* from guests: MSR_PLATFORM_INFO */
+	bool exit_on_unemulated;                    /* KVM_CAP_EXIT_ON_EMULATION_FAILURE */
 	u64 quirks_off;                             /* KVM_X86_QUIRK_* */
 	bool exception_payload, triple_fault_event; /* parts of struct kvm_vcpu_events */
 	u32 user_msr; /* KVM_MSR_EXIT_REASON_*: accesses that user space answers */
