@@ -133,6 +133,7 @@ int msr_feature(u32 index, u64 *value)
 	switch (index) {
 	case MSR_IA32_UCODE_REV:
 		return rdmsrl_safe(MSR_IA32_UCODE_REV, value) ? MSR_INVALID : MSR_OK;
+	case MSR_IA32_PERF_CAPABILITIES:
 	case MSR_AMD64_DE_CFG:
 		return msr_find(index)->get(NULL, index, value);
 	}

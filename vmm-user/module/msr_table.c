@@ -426,6 +426,7 @@ const struct msr_row msr_rows[] = {
 	  .set = apic_deadline_set },
 	{ APIC_BASE_MSR, 256, .get = apic_msr_get, .set = apic_msr_set },
 	{ MSR_MTRRdefType, OWN(mtrr_def_type), .flags = MSR_LISTED, .set = set_mtrr_def_type },
+	{ MSR_IA32_PERF_CAPABILITIES, .flags = MSR_FEATURE, .get = get_zero }, /* no counters */
 	{ MSR_IA32_MC0_CTL, 4 * MULLION_MCE_BANKS, .get = get_mce_bank, .set = set_mce_bank },
 	{ MSR_EFER, .get = get_efer, .set = set_efer },
 	{ MSR_STAR, RUN_MSR(star), .flags = MSR_LISTED },
