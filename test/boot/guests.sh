@@ -48,6 +48,13 @@ start() {
 	say "$name started"
 }
 
+# default_disk : the default guest's disk, for QEMU's -drive; what the guest writes there is dropped.
+default_disk() {
+	disk=$(echo /share/disk.*) format=raw
+	[ "$disk" != /share/disk.qcow2 ] || format=qcow2
+	echo "file=$disk,format=$format,if=virtio,snapshot=on"
+}
+
 pid_of() { cat "/run/$1.pid"; }
 running() { kill -0 "$(pid_of "$1")" 2>/dev/null; }
 
