@@ -50,8 +50,8 @@ start() {
 
 # default_disk : the default guest's disk, for QEMU's -drive; what the guest writes there is dropped.
 default_disk() {
-	disk=$(echo /share/disk.*) format=raw
-	[ "$disk" != /share/disk.qcow2 ] || format=qcow2
+	disk=/share/disk.img format=raw
+	[ -f $disk ] || disk=/share/disk.qcow2 format=qcow2
 	echo "file=$disk,format=$format,if=virtio,snapshot=on"
 }
 

@@ -22,7 +22,7 @@ cat /sys/devices/system/clocksource/*/current_clocksource; dmesg; echo JOB-DONE;
 # keeps the other, which would serve it, waiting for a tenth of a second.
 start stressed -smp 4 -m 512 $NETWORK -kernel /share/vmlinuz -initrd /share/initrd.img \
 	-append "root=LABEL=guest-root ro console=ttyS0 quiet systemd.default_timeout_start_sec=900" \
-	-drive file=/share/disk.img,format=raw,if=virtio,snapshot=on \
+	-drive "$(default_disk)" \
 	-drive file=/share/stress.img,format=raw,if=virtio,readonly=on \
 	-drive file=/run/job,format=raw,if=virtio,readonly=on
 wait_console stressed 900 'login: *$'
