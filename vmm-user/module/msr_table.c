@@ -254,6 +254,12 @@ static int set_ignored(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 	return MSR_OK;
 }
 
+/* Neither MWAIT in ring 3 nor a fault by CPUID is offered, and no bit that would switch it on. */
+static int set_zero(struct mullion_vcpu *v, u32 index, u64 value, bool host)
+{
+	return value ? MSR_INVALID : MSR_OK;
+}
+
 static int get_de_cfg(struct mullion_vcpu *v, u32 index, u64 *value)
 {
 	*value = DE_CFG_LFENCE_SERIALIZES;
@@ -405,6 +411,7 @@ const struct msr_row msr_rows[] = {
 	{ MSR_SMI_COUNT, OWN(smi_count), .flags = MSR_LISTED, .set = set_host_only },
 	{ MSR_IA32_SMBASE, OWN(smbase), .flags = MSR_LISTED | MSR_HOST, .set = set_smbase },
 	{ MSR_MTRRcap, .get = get_mtrr_cap },
+	{ MSR_MISC_FEATURES_ENABLES, .get = get_zero, .set = set_zero },
 	{ MSR_IA32_SYSENTER_CS, RUN_MSR(sysenter_cs), .flags = MSR_LISTED },
 	{ MSR_IA32_SYSENTER_ESP, RUN_MSR(sysenter_esp), .flags = MSR_LISTED | MSR_ADDRESS },
 	{ MSR_IA32_SYSENTER_EIP, RUN_MSR(sysenter_eip), .flags = MSR_LISTED | MSR_ADDRESS },
