@@ -3,6 +3,7 @@
 #include "cli_support.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm-user/cli/doctor.h"
 
@@ -129,13 +130,34 @@ static void test_reason(void **state)
 	assert_string_equal(reason, "");
 }
 
+static void test_file(void **state)
+{
+	static const char text[] = "flags\t\t: fpu vmx\n"
+				   "vmx flags\t: vnmi ept vpid unrestricted_guest\n"
+				   "bugs\t\t: spectre_v1";
+	char path[] = "/tmp/test_cli_doctor.XXXXXX";
+	int file = mkstemp(path);
+
+	(void)state;
+	assert_true(file >= 0);
+	assert_int_equal(write(file, text, strlen(text)), strlen(text));
+	close(file);
+	assert_true(doctor_file_says(path, "flags\t\t:", " vmx "));
+	assert_true(doctor_file_says(path, "vmx flags", " ept "));
+	assert_true(doctor_file_says(path, "vmx flags", " unrestricted_guest "));
+	assert_false(doctor_file_says(path, "vmx flags", " vmx "));
+	assert_false(doctor_file_says(path, "vmx flags", " unrestricted "));
+	assert_true(doctor_file_says(path, "bugs", "spectre_v1"));
+	unlink(path);
+	assert_false(doctor_file_says(path, "bugs", ""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_suitable),
-		cmocka_unit_test(test_processors),
-		cmocka_unit_test(test_installation),
-		cmocka_unit_test(test_reason),
+		cmocka_unit_test(test_suitable),     cmocka_unit_test(test_processors),
+		cmocka_unit_test(test_installation), cmocka_unit_test(test_reason),
+		cmocka_unit_test(test_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,10 @@ void doctor_examine(struct doctor_facts *facts);
  * can run Mullion, or does. */
 bool doctor_judge(FILE *out, const struct doctor_facts *facts);
 
+/* Whether a line of the file has `before` in it, and after it `word`. Its end counts as a space, so
+ * that " word " is found as the last one, too. */
+bool doctor_file_says(const char *path, const char *before, const char *word);
+
 /* Why Mullion went away again, from the command line that it gave Linux; see main.c of root
  * mode. */
 void doctor_find_missing(char *reason, size_t size, const char *cmdline);

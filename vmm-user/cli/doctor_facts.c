@@ -21,17 +21,20 @@
 #define EFI_GLOBAL "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-" EFI_GLOBAL
 
-/* Whether a line of the file has `before` in it, and after it `word`. */
-static bool file_says(const char *path, const char *before, const char *word)
+bool doctor_file_says(const char *path, const char *before, const char *word)
 {
 	FILE *file = fopen(path, "re");
 	bool found = false;
 	char *line = NULL;
 	size_t size = 0;
+	ssize_t length;
 
-	while (file && !found && getline(&line, &size, file) > 0) {
-		const char *at = strstr(line, before);
+	while (file && !found && (length = getline(&line, &size, file)) > 0) {
+		const char *at;
 
+		if (line[length - 1] == '\n')
+			line[length - 1] = ' ';
+		at = strstr(line, before);
 		found = at && strstr(at + strlen(before), word);
 	}
 	free(line);
@@ -77,11 +80,12 @@ static void examine_amd(struct doctor_facts *facts)
 /* Linux leaves the flag out where the firmware has switched VT-x off. */
 static void examine_intel(struct doctor_facts *facts)
 {
-	facts->switched_on = yes_or_no(file_says("/proc/cpuinfo", "flags\t\t:", " vmx "));
-	if (file_says("/proc/cpuinfo", "vmx flags", ":")) {
-		facts->nested_paging = yes_or_no(file_says("/proc/cpuinfo", "vmx flags", " ept "));
-		facts->unrestricted =
-			yes_or_no(file_says("/proc/cpuinfo", "vmx flags", " unrestricted_guest "));
+	facts->switched_on = yes_or_no(doctor_file_says("/proc/cpuinfo", "flags\t\t:", " vmx "));
+	if (doctor_file_says("/proc/cpuinfo", "vmx flags", ":")) {
+		facts->nested_paging =
+			yes_or_no(doctor_file_says("/proc/cpuinfo", "vmx flags", " ept "));
+		facts->unrestricted = yes_or_no(
+			doctor_file_says("/proc/cpuinfo", "vmx flags", " unrestricted_guest "));
 	}
 }
 
@@ -153,7 +157,7 @@ static bool kernel_lists(const char *kernel, const char *list, const char *name,
 	char path[128];
 
 	snprintf(path, sizeof(path), "/lib/modules/%s/modules.%s", kernel, list);
-	return file_says(path, name, after);
+	return doctor_file_says(path, name, after);
 }
 
 /* VirtualBox's and VMware's. */
@@ -164,7 +168,7 @@ static const char *rival(void)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(before, sizeof(before), "%s ", names[i]);
-		if (file_says("/proc/modules", before, ""))
+		if (doctor_file_says("/proc/modules", before, ""))
 			return names[i];
 	}
 	return NULL;
@@ -180,14 +184,14 @@ void doctor_examine(struct doctor_facts *facts)
 	facts->on_mullion = !strcmp(found.signature, MULLION_SIGNATURE);
 	if (!facts->on_mullion)
 		memcpy(facts->hypervisor, found.signature, sizeof(facts->hypervisor));
-	facts->linux_kvm = file_says("/proc/modules", "kvm_amd ", "") ||
-			   file_says("/proc/modules", "kvm_intel ", "");
-	facts->module_loaded = file_says("/proc/modules", "mullion ", "");
+	facts->linux_kvm = doctor_file_says("/proc/modules", "kvm_amd ", "") ||
+			   doctor_file_says("/proc/modules", "kvm_intel ", "");
+	facts->module_loaded = doctor_file_says("/proc/modules", "mullion ", "");
 	examine_processor(facts);
 	facts->secure_boot = secure_boot();
 	facts->iommu = has_entries("/sys/class/iommu");
 	facts->image = !access("/boot/mullion", F_OK);
-	facts->menu = file_says("/boot/grub/grub.cfg", "multiboot2", "/mullion");
+	facts->menu = doctor_file_says("/boot/grub/grub.cfg", "multiboot2", "/mullion");
 	if (!uname(&system))
 		snprintf(facts->kernel, sizeof(facts->kernel), "%s", system.release);
 	facts->module_built = kernel_lists(facts->kernel, "dep", "/mullion.ko", ":");
