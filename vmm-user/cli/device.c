@@ -73,7 +73,8 @@ bool device_explain(FILE *out, const struct discovery *found, int open_error,
 	else if (found->abi != MULLION_ABI_VERSION)
 		fprintf(out,
 			"the Mullion that runs speaks version %u of its interface, this command "
-			"version %u. Use the command and the module that were built with it",
+			"version %u. Reboot if another Mullion was installed meanwhile, or else use "
+			"the command and the module that were built with it",
 			found->abi, MULLION_ABI_VERSION);
 	else if (open_error)
 		explain_open(out, open_error);

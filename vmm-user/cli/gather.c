@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,9 +59,12 @@ static void write_part(FILE *out, const char *part)
 
 static enum exit_status write_report(const char *path)
 {
+	/* Some of it only root may read elsewhere. */
+	mode_t mask = umask(S_IRWXG | S_IRWXO);
 	FILE *out = fopen(path, "wxe");
 	bool failed;
 
+	umask(mask);
 	if (!out) {
 		report_error("%s cannot be made: %s", path, strerror(errno));
 		return STATUS_FAILURE;

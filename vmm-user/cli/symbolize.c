@@ -99,6 +99,6 @@ const struct command symbolize_command = {
 		"                  (default: " SYMBOLS_DEFAULT_FILE ")\n"
 		"  -h, --help      this text\n"
 		"Works anywhere, for instance on what a serial console received:\n"
-		"  mullion symbolize --elf build/hv/mullion.elf <serial.log\n",
+		"  mullion symbolize --elf build/mullion.elf <serial.log\n",
 	.run = run,
 };
