@@ -30,7 +30,11 @@ console() {
 
 type_line() { printf '%s\r' "$1" >&3; }
 
-shown() { tr -d '\r' <"/root/$1.console" | grep -qaE "$2"; }
+# shown NAME REGEX : whether the console NAME shows a line with REGEX; what is for terminals, such as
+# the prefix of a prompt, is none of it.
+shown() {
+	sed 's/\r//g; s/\x1b\[[0-9;?]*[A-Za-z]//g' "/root/$1.console" | grep -qaE "$2"
+}
 
 # shows NAME SECONDS REGEX : waits until the console NAME shows a line with REGEX.
 shows() {
