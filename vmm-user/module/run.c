@@ -260,8 +260,8 @@ static int run_loop(struct mullion_vcpu *v)
 			if (ret != EXIT_CONTINUE)
 				return ret;
 		}
-		if (smm_is_held_up(v))
-			vcpu_put_back_irq(v);
+		/* What the last turn did not deliver: another one, or an SMI, may come first by now. */
+		vcpu_put_back_irq(v);
 		if (smm_is_due(v)) {
 			ret = smm_take(v);
 			if (ret)
