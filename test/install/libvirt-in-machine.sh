@@ -134,11 +134,11 @@ import() {
 
 # A CD with an installer, and an installer's kernel on it.
 installers() {
-	virt_install cdrom --disk size=1 --cdrom $IMAGES/guest.iso --noreboot
+	virt_install cdrom --disk size=0.5 --cdrom $IMAGES/guest.iso --noreboot
 	shows cdrom 600 '^GUEST-USERLAND'
 	shows cdrom 300 'Domain creation completed'
 	gone cdrom
-	virt_install location --disk size=1 --cpu host-model --noreboot \
+	virt_install location --disk size=0.5 --cpu host-model --noreboot \
 		--location "$IMAGES/guest.iso,kernel=boot/vmlinuz,initrd=boot/initramfs" \
 		--extra-args console=ttyS0
 	shows location 600 '^GUEST-USERLAND'
