@@ -361,7 +361,6 @@ static void test_behind_exception(void)
 	smm_end(&s);
 }
 
-/* User space goes from one space to the other, with the registers as they are. */
 /* Not so a request that can wait as well. */
 static void test_before_interrupt(void)
 {
@@ -386,6 +385,7 @@ static void test_before_interrupt(void)
 	smm_end(&s);
 }
 
+/* User space goes from one space to the other, with the registers as they are. */
 static void test_user_space(void)
 {
 	struct smm_machine s = SMM_MACHINE(plain);
