@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A local APIC in the kernel: lapic.h with its lock, its timer, and whom it wakes. */
+/*
+ * A local APIC in the kernel: lapic.h with its lock, its timer, and whom it wakes.
+ *	apic.c         the APIC itself, and what reaches it
+ *	apic_events.c  what the vCPU's thread takes from it, and waits for
+ *	apic_access.c  its registers, by the guest's accesses and user space's
+ *	apic_timer.c   its timer
+ */
 #ifndef MULLION_APIC_H
 #define MULLION_APIC_H
 
@@ -49,10 +55,7 @@ int apic_deliver(struct mullion_vm *vm, const struct apic_message *m, struct mul
 /* The PIC's output rises: LINT0 of every APIC. */
 void apic_lint0(struct mullion_vm *vm);
 
-/* -- From the vCPU's thread -------------------------------------------------- */
-
-/* After an exit: the task priority that the guest has set in CR8. */
-void apic_take_cr8(struct mullion_vcpu *v);
+/* -- Events, by the vCPU's thread --------------------------------------------- */
 
 /* Before an entry, interrupts off, with vcpu->cpu set: the PIC's vector to deliver if the guest is
  * `open`, or -1. It counts as taken. *window: one (more) waits until the guest is open. What is
@@ -80,28 +83,38 @@ void apic_latch_init(struct mullion_vcpu *v, bool latched);
  * for a signal. */
 int apic_wait(struct mullion_vcpu *v);
 
+/* -- Accesses, by the vCPU's thread ------------------------------------------- */
+
+/* After an exit: the task priority that the guest has set in CR8. */
+void apic_take_cr8(struct mullion_vcpu *v);
+
 /* Guest's and emulator's accesses. -> whether the address is the APIC's. */
 bool apic_mmio_read(struct mullion_vcpu *v, u64 gpa, void *data, unsigned int size);
 bool apic_mmio_write(struct mullion_vcpu *v, u64 gpa, const void *data, unsigned int size);
 
-/* MSRs of x2APIC mode, and IA32_TSC_DEADLINE. -> enum msr_result. */
+/* MSRs of x2APIC mode. -> enum msr_result. */
 int apic_msr_get(struct mullion_vcpu *v, u32 index, u64 *value);
 int apic_msr_set(struct mullion_vcpu *v, u32 index, u64 value, bool host);
-int apic_deadline_get(struct mullion_vcpu *v, u32 index, u64 *value);
-int apic_deadline_set(struct mullion_vcpu *v, u32 index, u64 value, bool host);
 
 /* IA32_APIC_BASE. `host`: user space goes from any mode to any other. -> enum msr_result. */
 int apic_base_set(struct mullion_vcpu *v, u64 value, bool host);
-
-/* The guest's TSC was moved: its deadline comes earlier or later. */
-void apic_tsc_changed(struct mullion_vcpu *v);
 
 /* CR8 or what CPUID offers was set from outside. */
 void apic_cr8_changed(struct mullion_vcpu *v);
 void apic_cpuid_changed(struct mullion_vcpu *v);
 
-/* KVM_GET_LAPIC, KVM_SET_LAPIC. */
+/* KVM_GET_LAPIC, KVM_SET_LAPIC. -> 0, or -EINVAL without an APIC or for an identifier that is not
+ * its own. */
 int vcpu_get_lapic(struct mullion_vcpu *v, struct kvm_lapic_state *state);
 int vcpu_set_lapic(struct mullion_vcpu *v, const struct kvm_lapic_state *state);
+
+/* -- The timer, by the vCPU's thread ------------------------------------------ */
+
+/* IA32_TSC_DEADLINE; without an APIC 0, and no effect. -> MSR_OK. */
+int apic_deadline_get(struct mullion_vcpu *v, u32 index, u64 *value);
+int apic_deadline_set(struct mullion_vcpu *v, u32 index, u64 value, bool host);
+
+/* The guest's TSC was moved: its deadline comes earlier or later. */
+void apic_tsc_changed(struct mullion_vcpu *v);
 
 #endif

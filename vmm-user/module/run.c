@@ -102,7 +102,7 @@ static int enter(struct mullion_vcpu *v)
 	v->has_run = true;
 	local_irq_disable();
 	WRITE_ONCE(v->cpu, smp_processor_id());
-	smp_mb(); /* where this vCPU is before what it is asked to do; kick() in apic.c pairs */
+	smp_mb(); /* where this vCPU is before what it is asked to do; apic_kick() pairs */
 	if (need_resched() || signal_pending(current) || (v->apic && apic_has_events(v))) {
 		WRITE_ONCE(v->cpu, -1);
 		local_irq_enable();
