@@ -89,14 +89,25 @@ struct machine {
 
 static struct kvm_cpuid2 *offered;
 
-static void put_lint0(const struct machine *m, int i, uint32_t value)
+static void put_lapic(const struct machine *m, int i, unsigned int offset, uint32_t value)
 {
 	struct kvm_lapic_state lapic;
 
 	CALL(m->vcpu[i], KVM_GET_LAPIC, &lapic);
-	memcpy(lapic.regs + 0xf0, &(uint32_t){ 0x1ff }, 4); /* enabled by software */
-	memcpy(lapic.regs + 0x350, &value, 4);
+	memcpy(lapic.regs + offset, &value, 4);
 	CALL(m->vcpu[i], KVM_SET_LAPIC, &lapic);
+}
+
+/* The software's switch in the spurious vector register. */
+static void enable_lapic(const struct machine *m, int i, bool on)
+{
+	put_lapic(m, i, 0xf0, on ? 0x1ff : 0xff);
+}
+
+static void put_lint0(const struct machine *m, int i, uint32_t value)
+{
+	enable_lapic(m, i, true);
+	put_lapic(m, i, 0x350, value);
 }
 
 static void vcpu_make(struct machine *m, int i)
@@ -325,9 +336,13 @@ static void test_message(void)
 	CHECK(run(&m, 0) == VECTOR, "%d", m.run[0]->exit_reason);
 	CHECK(run_until_idle(&m) == IDLE, "delivered twice");
 	msi.address_lo = 0xfee05000;
-	CHECK(ioctl(m.vm, KVM_SIGNAL_MSI, &msi) <= 0, "there is no APIC 5");
-	/* The higher one first. */
+	CHECK(ioctl(m.vm, KVM_SIGNAL_MSI, &msi) == 0, "there is no APIC 5");
 	msi.address_lo = 0xfee00000;
+	enable_lapic(&m, 0, false);
+	CHECK(ioctl(m.vm, KVM_SIGNAL_MSI, &msi) == 0, "the APIC is off");
+	enable_lapic(&m, 0, true);
+	CHECK(run_until_idle(&m) == IDLE, "delivered late");
+	/* The higher one first. */
 	CALL(m.vm, KVM_SIGNAL_MSI, &msi);
 	msi.data = 0x81;
 	CALL(m.vm, KVM_SIGNAL_MSI, &msi);

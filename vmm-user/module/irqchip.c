@@ -162,10 +162,14 @@ int irqchip_line(struct mullion_vm *vm, u32 gsi, enum irqchip_source source, boo
 
 int irqchip_msi(struct mullion_vm *vm, const struct kvm_msi *msi)
 {
+	int taken;
+
 	if (!irqchip_in_kernel(vm) || msi->flags ||
 	    !apic_msi_valid(msi->address_hi, vm->irqchip.wide_ids))
 		return -EINVAL;
-	return message(vm, msi->address_lo, msi->address_hi, msi->data);
+	/* That none of its APICs takes one is up to the guest: no error of the caller's. */
+	taken = message(vm, msi->address_lo, msi->address_hi, msi->data);
+	return max(taken, 0);
 }
 
 /* -- Ends --------------------------------------------------------------------------- */

@@ -102,7 +102,8 @@ long irqchip_ioctl(struct mullion_vm *vm, unsigned int cmd, void __user *arg);
  * all that the GSI goes to. */
 int irqchip_line(struct mullion_vm *vm, u32 gsi, enum irqchip_source source, bool level);
 
-/* KVM_SIGNAL_MSI. -> as apic_deliver(), or -EINVAL. */
+/* KVM_SIGNAL_MSI. -> how many APICs took it; 0 if they had been asked already, or none takes it;
+ * -EINVAL. */
 int irqchip_msi(struct mullion_vm *vm, const struct kvm_msi *msi);
 
 /* An APIC was told of the end of a level-triggered interrupt. */
