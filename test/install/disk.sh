@@ -43,14 +43,19 @@ install_packages() {
 		cp /boot/grub/grub.cfg /mnt/with.cfg'
 }
 
-# install_libvirt : with virt-install, and a CD for guests.
+# install_libvirt : with virt-install.
 install_libvirt() {
 	step "apt installs libvirt"
-	"$TOP/scripts/image/iso" "$SHARE/guest.iso" '' '' "$SHARE/cloud.vmlinuz" \
-		"console=ttyS0 quiet" "$SHARE/tiny-amd64.initramfs"
 	cp -r "$BUILD/machine/libvirt" "$SHARE"
-	in_machine 'apt-get -y --no-install-recommends install /mnt/libvirt/*.deb
-		cp /mnt/guest.iso /var/lib/libvirt/images'
+	in_machine 'apt-get -y --no-install-recommends install /mnt/libvirt/*.deb'
+}
+
+# put_installer : for virt-install, a CD with Debian's.
+put_installer() {
+	step "a CD is made"
+	"$TOP/scripts/image/iso" "$SHARE/installer.iso" '' '' "$BUILD/test-guests/installer-text.linux" \
+		"console=ttyS0 quiet" "$BUILD/test-guests/installer-text.initrd"
+	in_machine 'cp /mnt/installer.iso /var/lib/libvirt/images'
 }
 
 # at_boot JOB : what of in-machine.sh the machine does when it is switched on the next time.

@@ -19,16 +19,20 @@ printed() { echo "$output" | grep -E "$1" || fail "no '$1' in: $output"; }
 # has_state DOMAIN STATE
 has_state() { [ "$(virsh domstate "$1")" = "$2" ] || fail "$1 is $(virsh domstate "$1"), not $2"; }
 
-# console NAME COMMAND : COMMAND with a terminal. It gets what type_line types; what it shows is in
-# /root/NAME.console.
+# console NAME COMMAND : COMMAND with a terminal, the process console_process. It gets what type_keys
+# and type_line type; what it shows is in /root/NAME.console.
 console() {
 	: >"/root/$1.console"
 	mkfifo "/run/$1.keys"
 	script -qfec "$2" "/root/$1.console" <"/run/$1.keys" >/dev/null 2>&1 &
+	console_process=$!
 	exec 3>"/run/$1.keys"
 }
 
-type_line() { printf '%s\r' "$1" >&3; }
+# type_keys FORMAT WORD... : as for printf.
+# shellcheck disable=SC2059
+type_keys() { printf "$@" >&3; }
+type_line() { type_keys '%s\r' "$1"; }
 
 # shown NAME REGEX : whether the console NAME shows a line with REGEX; what is for terminals, such as
 # the prefix of a prompt, is none of it.
@@ -36,18 +40,25 @@ shown() {
 	sed 's/\r//g; s/\x1b\[[0-9;?]*[A-Za-z]//g' "/root/$1.console" | grep -qaE "$2"
 }
 
+uptime_seconds() { cut -d. -f1 /proc/uptime; }
+
 # shows NAME SECONDS REGEX : waits until the console NAME shows a line with REGEX.
 shows() {
-	seconds=0
+	since=$(uptime_seconds)
+	ended=
 	until shown "$1" "$3"; do
-		seconds=$((seconds + 1))
-		[ $seconds -le "$2" ] || {
-			tail -n 20 "/root/$1.console"
-			fail "after $2 s the console of $1 does not show '$3'"
-		}
+		[ -z "$ended" ] || shows_not "$1" "$3" "its command has ended"
+		[ $(($(uptime_seconds) - since)) -lt "$2" ] || shows_not "$1" "$3" "$2 s have passed"
+		# What was its last word is looked for once more.
+		kill -0 "$console_process" 2>/dev/null || ended=1
 		sleep 1
 	done
-	echo "$1: $seconds s until '$3'"
+	echo "$1: $(($(uptime_seconds) - since)) s until '$3'"
+}
+
+shows_not() {
+	tail -n 20 "/root/$1.console"
+	fail "$3, and the console of $1 does not show '$2'"
 }
 
 # On Mullion, in a QEMU that really uses it.
@@ -107,11 +118,13 @@ domain() {
 	prints undefined virsh undefine plain
 }
 
-# virt_install NAME WORD... : a domain of its making; what it asks for is the guest's business.
+# virt_install NAME WORD... : a domain of its making, on the default network; what it asks for is the
+# guest's business.
 virt_install() {
 	name=$1
 	shift
-	console "$name" "virt-install --name $name --osinfo debian11 --memory 512 --graphics none $*"
+	virsh net-list --name | grep -qx default || prints started virsh net-start default
+	console "$name" "virt-install --name $name --osinfo debian11 --graphics none $*"
 }
 
 gone() {
@@ -121,8 +134,7 @@ gone() {
 
 # An installed disk.
 import() {
-	prints started virsh net-start default
-	virt_install import --import --disk /dev/vdb
+	virt_install import --memory 512 --import --disk /dev/vdb
 	shows import 1200 'login: *$'
 	runs_by_kvm import
 	type_line root
@@ -132,23 +144,35 @@ import() {
 	gone import
 }
 
-# A CD with an installer, and an installer's kernel on it.
+# Debian's installer, from a CD and as a kernel that is on one.
 installers() {
-	virt_install cdrom --disk size=0.5 --cdrom $IMAGES/guest.iso --noreboot
-	shows cdrom 600 '^GUEST-USERLAND'
-	shows cdrom 300 'Domain creation completed'
-	gone cdrom
-	virt_install location --disk size=0.5 --cpu host-model --noreboot \
-		--location "$IMAGES/guest.iso,kernel=boot/vmlinuz,initrd=boot/initramfs" \
-		--extra-args console=ttyS0
-	shows location 600 '^GUEST-USERLAND'
-	shows location 300 'Domain creation completed'
-	gone location
+	installer cdrom --cdrom $IMAGES/installer.iso
+	installer location --cpu host-model \
+		--location "$IMAGES/installer.iso,kernel=boot/vmlinuz,initrd=boot/initramfs" \
+		--extra-args "'console=ttyS0 quiet'"
 }
 
-# Neither libvirt nor its QEMUs missed something. That somebody asked a monitor, runs_by_kvm did.
+# installer NAME WORD... : it shows its first screen, takes the answer, and shows the next. Then
+# somebody changes to its shell, by GNU screen's control-A 2, and ends it there.
+installer() {
+	virt_install "$@" --memory 1024 --disk size=0.5 --noreboot
+	shows "$1" 1500 'Select a language'
+	runs_by_kvm "$1"
+	type_line ''
+	shows "$1" 300 'Select your location'
+	type_keys '\001%s' 2
+	shows "$1" 100 '^~ # *$'
+	type_line poweroff
+	shows "$1" 300 'Domain creation completed'
+	has_state "$1" 'shut off'
+	prints undefined virsh undefine "$1"
+}
+
+# Neither libvirt nor its QEMUs missed something. That somebody asked a monitor, runs_by_kvm did. That
+# the kernel from a location is gone when libvirt would give it back, virt-install does: it removes it.
 complaints() {
-	journalctl -q --no-pager -u libvirtd -p warning | grep -v 'is tainted: custom-monitor' \
+	journalctl -q --no-pager -u libvirtd -p warning | grep -v -e 'is tainted: custom-monitor' \
+		-e 'unable to stat: .*/virtinst-' -e 'Unable to run security manager transaction' \
 		>/root/complaints
 	grep -iE 'warning|error|support|fail' /var/log/libvirt/qemu/*.log >>/root/complaints
 	! [ -s /root/complaints ] || fail "libvirt complains: $(cat /root/complaints)"

@@ -22,6 +22,7 @@ else
 	runs=plain
 fi
 install_libvirt
+if [[ " $* " = *" installers "* ]]; then put_installer; fi
 [ $# -gt 0 ] || set -- libvirt domain complaints
 BOOT_SECONDS=3000
 boot libvirt bios "$runs $*" -m 2G \
