@@ -19,9 +19,13 @@ printed() { echo "$output" | grep -E "$1" || fail "no '$1' in: $output"; }
 # has_state DOMAIN STATE
 has_state() { [ "$(virsh domstate "$1")" = "$2" ] || fail "$1 is $(virsh domstate "$1"), not $2"; }
 
+# A failure leaves no guest behind, for whose end the machine's would wait.
+destroy_all() { for domain in $(virsh list --name); do virsh destroy "$domain"; done; }
+
 # console NAME COMMAND : COMMAND with a terminal, the process console_process. It gets what type_keys
 # and type_line type; what it shows is in /root/NAME.console.
 console() {
+	trap destroy_all EXIT
 	: >"/root/$1.console"
 	mkfifo "/run/$1.keys"
 	script -qfec "$2" "/root/$1.console" <"/run/$1.keys" >/dev/null 2>&1 &
@@ -58,6 +62,7 @@ shows() {
 
 shows_not() {
 	tail -n 20 "/root/$1.console"
+	echo
 	fail "$3, and the console of $1 does not show '$2'"
 }
 
