@@ -166,7 +166,7 @@ installer() {
 	type_line ''
 	shows "$1" 300 'Select your location'
 	type_keys '\001%s' 2
-	shows "$1" 100 '^~ # *$'
+	shows "$1" 100 '^~ #'
 	type_line poweroff
 	shows "$1" 300 'Domain creation completed'
 	has_state "$1" 'shut off'
