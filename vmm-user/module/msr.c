@@ -112,6 +112,8 @@ int msr_set(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 		if (!is_canonical(v, value))
 			return MSR_INVALID;
 	}
+	if (row->defined && value & ~row->defined)
+		return MSR_INVALID;
 	if (row->set)
 		return row->set(v, index, value, host);
 	if (row->flags & MSR_QUIET)

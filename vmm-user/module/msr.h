@@ -31,7 +31,8 @@ struct msr_row {
 	u16 run_offset;
 	u16 group;
 	u8 flags;
-	u32 pv_feature; /* of KVM's MSRs: the bits of CPUID that offer them */
+	u64 defined;           /* other bits are refused; 0: all are */
+	u32 pv_feature;        /* of KVM's MSRs: the bits of CPUID that offer them */
 	bool (*present)(void); /* NULL: always; else whether this machine offers it */
 	int (*get)(struct mullion_vcpu *v, u32 index, u64 *value);
 	int (*set)(struct mullion_vcpu *v, u32 index, u64 value, bool host);

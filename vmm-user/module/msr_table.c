@@ -17,11 +17,14 @@
 #define MTRR_CAP_VALUE (MULLION_MTRR_PAIRS | 1u << 8 | 1u << 10) /* pairs, fixed, WC */
 #define MTRR_DEF_TYPE_DEFINED 0xcffull
 #define HWCR_STATUS_WRITE (1ull << 18) /* McStatusWrEn */
+/* FFDIS, TLBCACHEDIS, MonMwaitUserEn and TscFreqSel have no effect here. */
 #define HWCR_DEFINED (HWCR_STATUS_WRITE | 1ull << 24 | 1ull << 3 | 1ull << 6 | 1ull << 8)
 #define DE_CFG_LFENCE_SERIALIZES (1ull << 1)
 #define FEATURE_CONTROL_LOCKED 1ull
-#define PV_EOI_RESERVED (1ull << 1)
-#define ASYNC_PF_RESERVED 0x3cull /* of it, two bits belong to features that are not offered */
+#define SPEC_CTRL_DEFINED 7ull /* IBRS, STIBP, SSBD */
+#define PV_EOI_DEFINED (~(1ull << 1))
+#define ASYNC_PF_DEFINED                                                                           \
+	(~0x3cull) /* and two bits of these belong to features that are not offered */
 
 /* -- Time and APIC --------------------------------------------------------- */
 
@@ -67,27 +70,6 @@ static int set_wall_clock(struct mullion_vcpu *v, u32 index, u64 value, bool hos
 	return clock_set_wall_clock(v, value);
 }
 
-/*
- * Two of KVM's offers that a host need not make use of. The flag that lets a guest leave out an EOI
- * stays clear: root mode answers EOIs. And a guest is not told that a page of its is being fetched,
- * as KVM does not tell those that would hear of it by #PF.
- */
-static int set_pv_eoi(struct mullion_vcpu *v, u32 index, u64 value, bool host)
-{
-	if (value & PV_EOI_RESERVED)
-		return MSR_INVALID;
-	v->msrs.kvm_pv_eoi = value;
-	return MSR_OK;
-}
-
-static int set_async_pf(struct mullion_vcpu *v, u32 index, u64 value, bool host)
-{
-	if (value & ASYNC_PF_RESERVED)
-		return MSR_INVALID;
-	v->msrs.kvm_async_pf = value;
-	return MSR_OK;
-}
-
 /* -- Memory types ---------------------------------------------------------- */
 
 static bool mtrr_type_valid(u8 type)
@@ -103,7 +85,7 @@ static int get_mtrr_cap(struct mullion_vcpu *v, u32 index, u64 *value)
 
 static int set_mtrr_def_type(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
-	if (value & ~MTRR_DEF_TYPE_DEFINED || !mtrr_type_valid(value & 0xff))
+	if (!mtrr_type_valid(value & 0xff))
 		return MSR_INVALID;
 	v->msrs.mtrr_def_type = value;
 	return MSR_OK;
@@ -234,15 +216,6 @@ static int set_mce_bank(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 
 /* -- Processor registers --------------------------------------------------- */
 
-static int set_hwcr(struct mullion_vcpu *v, u32 index, u64 value, bool host)
-{
-	/* FFDIS, TLBCACHEDIS, McStatusWrEn, MonMwaitUserEn, TscFreqSel have no effect here. */
-	if (value & ~HWCR_DEFINED)
-		return MSR_INVALID;
-	v->msrs.hwcr = value;
-	return MSR_OK;
-}
-
 static int get_zero(struct mullion_vcpu *v, u32 index, u64 *value)
 {
 	*value = 0;
@@ -271,14 +244,6 @@ static int set_host_only(struct mullion_vcpu *v, u32 index, u64 value, bool host
 	if (!host)
 		return MSR_INVALID;
 	*(u64 *)((u8 *)&v->msrs + msr_find(index)->own) = value;
-	return MSR_OK;
-}
-
-static int set_smbase(struct mullion_vcpu *v, u32 index, u64 value, bool host)
-{
-	if (value >> 32)
-		return MSR_INVALID;
-	v->msrs.smbase = value;
 	return MSR_OK;
 }
 
@@ -354,8 +319,6 @@ static int get_write_only(struct mullion_vcpu *v, u32 index, u64 *value)
 
 static int set_pred_cmd(struct mullion_vcpu *v, u32 index, u64 value, bool host)
 {
-	if (value & ~(u64)PRED_CMD_IBPB)
-		return MSR_INVALID;
 	if (value && !host)
 		wrmsrl(MSR_IA32_PRED_CMD, value);
 	return MSR_OK;
@@ -394,22 +357,27 @@ const struct msr_row msr_rows[] = {
 	  .pv_feature = PV(KVM_FEATURE_CLOCKSOURCE2), .set = set_system_time },
 	{ MSR_KVM_STEAL_TIME, OWN(kvm_steal_time), .flags = MSR_LISTED,
 	  .pv_feature = PV(KVM_FEATURE_STEAL_TIME), .set = steal_set },
-	{ MSR_KVM_PV_EOI_EN, OWN(kvm_pv_eoi), .flags = MSR_LISTED,
-	  .pv_feature = PV(KVM_FEATURE_PV_EOI), .set = set_pv_eoi },
-	{ MSR_KVM_ASYNC_PF_EN, OWN(kvm_async_pf), .flags = MSR_LISTED,
-	  .pv_feature = PV(KVM_FEATURE_ASYNC_PF), .set = set_async_pf },
+	/* Two of KVM's offers that a host need not make use of. The flag that lets a guest leave out an
+	 * EOI stays clear: root mode answers EOIs. And a guest is not told that a page of its is being
+	 * fetched, as KVM does not tell those that would hear of it by #PF. */
+	{ MSR_KVM_PV_EOI_EN, OWN(kvm_pv_eoi), .flags = MSR_LISTED, .defined = PV_EOI_DEFINED,
+	  .pv_feature = PV(KVM_FEATURE_PV_EOI) },
+	{ MSR_KVM_ASYNC_PF_EN, OWN(kvm_async_pf), .flags = MSR_LISTED, .defined = ASYNC_PF_DEFINED,
+	  .pv_feature = PV(KVM_FEATURE_ASYNC_PF) },
 	{ MSR_IA32_PLATFORM_ID, .flags = MSR_QUIET },
 	{ MSR_IA32_APICBASE, .get = get_apic_base, .set = set_apic_base },
 	{ MSR_IA32_FEAT_CTL, .get = get_feature_control, .flags = 0 },
 	{ MSR_IA32_TSC_ADJUST, OWN(tsc_adjust), .flags = MSR_LISTED, .set = set_tsc_adjust },
-	{ MSR_IA32_SPEC_CTRL, RUN_MSR(spec_ctrl), .flags = MSR_LISTED, .present = has_spec_ctrl },
+	{ MSR_IA32_SPEC_CTRL, RUN_MSR(spec_ctrl), .flags = MSR_LISTED, .present = has_spec_ctrl,
+	  .defined = SPEC_CTRL_DEFINED },
 	{ MSR_IA32_UCODE_WRITE, .get = get_zero, .set = set_ignored },
 	{ MSR_IA32_UCODE_REV, OWN(ucode_rev), .flags = MSR_LISTED | MSR_FEATURE,
 	  .set = set_ucode_rev },
-	{ MSR_IA32_PRED_CMD, .present = has_ibpb, .get = get_write_only, .set = set_pred_cmd },
+	{ MSR_IA32_PRED_CMD, .present = has_ibpb, .defined = PRED_CMD_IBPB, .get = get_write_only,
+	  .set = set_pred_cmd },
 	{ MSR_PLATFORM_INFO, OWN(platform_info), .flags = MSR_LISTED, .set = set_host_only },
 	{ MSR_SMI_COUNT, OWN(smi_count), .flags = MSR_LISTED, .set = set_host_only },
-	{ MSR_IA32_SMBASE, OWN(smbase), .flags = MSR_LISTED | MSR_HOST, .set = set_smbase },
+	{ MSR_IA32_SMBASE, OWN(smbase), .flags = MSR_LISTED | MSR_HOST, .defined = U32_MAX },
 	{ MSR_MTRRcap, .get = get_mtrr_cap },
 	{ MSR_MISC_FEATURES_ENABLES, .get = get_zero, .set = set_zero },
 	{ MSR_IA32_SYSENTER_CS, RUN_MSR(sysenter_cs), .flags = MSR_LISTED },
@@ -432,7 +400,8 @@ const struct msr_row msr_rows[] = {
 	{ MSR_IA32_TSC_DEADLINE, .flags = MSR_LISTED, .get = apic_deadline_get,
 	  .set = apic_deadline_set },
 	{ APIC_BASE_MSR, 256, .get = apic_msr_get, .set = apic_msr_set },
-	{ MSR_MTRRdefType, OWN(mtrr_def_type), .flags = MSR_LISTED, .set = set_mtrr_def_type },
+	{ MSR_MTRRdefType, OWN(mtrr_def_type), .flags = MSR_LISTED,
+	  .defined = MTRR_DEF_TYPE_DEFINED, .set = set_mtrr_def_type },
 	{ MSR_IA32_PERF_CAPABILITIES, .flags = MSR_FEATURE, .get = get_zero }, /* no counters */
 	{ MSR_IA32_MC0_CTL, 4 * MULLION_MCE_BANKS, .get = get_mce_bank, .set = set_mce_bank },
 	{ MSR_EFER, .get = get_efer, .set = set_efer },
@@ -446,7 +415,7 @@ const struct msr_row msr_rows[] = {
 	{ MSR_K7_EVNTSEL0, 4, .flags = MSR_QUIET }, /* no counters below a guest */
 	{ MSR_K7_PERFCTR0, 4, .flags = MSR_QUIET },
 	{ MSR_AMD64_SYSCFG, .flags = MSR_QUIET },
-	{ MSR_K7_HWCR, OWN(hwcr), .flags = MSR_LISTED, .set = set_hwcr },
+	{ MSR_K7_HWCR, OWN(hwcr), .flags = MSR_LISTED, .defined = HWCR_DEFINED },
 	{ MSR_AMD64_NB_CFG, .flags = MSR_QUIET },
 	{ MSR_AMD64_PATCH_LOADER, .flags = MSR_QUIET },
 	{ MSR_K8_INT_PENDING_MSG, .flags = MSR_QUIET },
