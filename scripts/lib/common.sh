@@ -87,3 +87,9 @@ quietly() {
 		die "failed: $* (all of its output is in $log)"
 	fi
 }
+
+# pack_tree DIR [PATH] : what is in DIR, or at PATH below it, as a cpio archive for the kernel, to
+# standard output. Its files are root's, and it depends on nothing but them. Needs cpio.
+pack_tree() {
+	(cd "$1" && find "${2:-.}" | LC_ALL=C sort | cpio --quiet --reproducible -R 0:0 -o -H newc)
+}

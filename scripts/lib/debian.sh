@@ -45,6 +45,21 @@ debian_root() {
 	mmdebstrap --quiet "${args[@]}" "$@" "$SUITE" "$dir" "${sources[@]}"
 }
 
+# initramfs_hook FILE MODULE... : FILE becomes an --essential-hook for debian_root, which is run before
+# the kernel is installed: its initramfs is to hold these modules and no others but what they need.
+initramfs_hook() {
+	local file=$1
+	shift
+	cat >"$file" <<-END
+		#!/bin/sh
+		set -e
+		mkdir -p "\$1/etc/initramfs-tools/conf.d" "\$1/usr/share/initramfs-tools/modules.d"
+		echo MODULES=list >"\$1/etc/initramfs-tools/conf.d/modules"
+		printf '%s\n' $* >"\$1/usr/share/initramfs-tools/modules.d/disks"
+	END
+	chmod +x "$file"
+}
+
 # kernel_modules ROOT RELEASE NAME... : file names, below ROOT, of these modules and of
 # all that they need, in the order in which they must be loaded.
 kernel_modules() {

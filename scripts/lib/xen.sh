@@ -21,8 +21,7 @@ xen_cd() {
 # itself invariant, though it is, would have Xen emulate dom0's reads of it.
 xen_run() {
 	local initramfs=$1.initramfs
-	(cd "$1/.." && find "./${1##*/}" | cpio --quiet -R 0:0 -o -H newc) |
-		cat - "$BUILD/xen/initramfs" >"$initramfs"
+	pack_tree "$1/.." "./${1##*/}" | cat - "$BUILD/xen/initramfs" >"$initramfs"
 	machine_processor tcg 1 4G 1 ''
 	machine_boot multiboot "$BUILD/xen/xen" "com1=115200,8n1 console=com1 dom0=pvh dom0_mem=1G \
 iommu=no-intremap cpuidle=0 mwait-idle=0 spec-ctrl=no" "$BUILD/xen/vmlinuz" "console=hvc0 quiet" \
