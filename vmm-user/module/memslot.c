@@ -227,31 +227,35 @@ static void harvest(struct mullion_space *space, struct mullion_slot *slot, u64 
 	}
 }
 
-/* The slot, if writes to it are logged in a bitmap, or an error. slots_lock held. */
-static struct mullion_slot *logged_slot(struct mullion_space *space, u32 id)
+/* The slot, if a bitmap logs writes to it, and its space, with slots_lock taken; or an error. */
+static struct mullion_slot *lock_logged_slot(struct mullion_vm *vm, u32 id,
+					     struct mullion_space **space)
 {
-	struct mullion_slot *slot = slot_table_by_id(memslots(space), id);
+	struct mullion_slot *slot;
 
-	if (READ_ONCE(space->vm->dirty_ring_bytes))
-		return ERR_PTR(-ENXIO);
-	return slot && slot->dirty ? slot : ERR_PTR(-ENOENT);
+	*space = space_of_slot(vm, id);
+	if (!*space)
+		return ERR_PTR(-EINVAL);
+	mutex_lock(&vm->slots_lock);
+	slot = slot_table_by_id(memslots(*space), id);
+	if (READ_ONCE(vm->dirty_ring_bytes))
+		slot = ERR_PTR(-ENXIO);
+	else if (!slot || !slot->dirty)
+		slot = ERR_PTR(-ENOENT);
+	if (IS_ERR(slot))
+		mutex_unlock(&vm->slots_lock);
+	return slot;
 }
 
 int memslot_get_dirty_log(struct mullion_vm *vm, const struct kvm_dirty_log *log)
 {
-	struct mullion_space *space = space_of_slot(vm, log->slot);
-	struct mullion_slot *slot;
+	struct mullion_space *space;
+	struct mullion_slot *slot = lock_logged_slot(vm, log->slot, &space);
 	unsigned long *out;
 	int ret = 0;
 
-	if (!space)
-		return -EINVAL;
-	mutex_lock(&vm->slots_lock);
-	slot = logged_slot(space, log->slot);
-	if (IS_ERR(slot)) {
-		ret = PTR_ERR(slot);
-		goto unlock;
-	}
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
 	if (vm->manual_protect) {
 		/* KVM_CLEAR_DIRTY_LOG does the rest. */
 		if (copy_to_user(log->dirty_bitmap, slot->dirty, dirty_bytes(slot->pages)))
@@ -284,19 +288,13 @@ static bool clear_valid(const struct kvm_clear_dirty_log *log, u64 pages)
 
 int memslot_clear_dirty_log(struct mullion_vm *vm, const struct kvm_clear_dirty_log *log)
 {
-	struct mullion_space *space = space_of_slot(vm, log->slot);
-	struct mullion_slot *slot;
+	struct mullion_space *space;
+	struct mullion_slot *slot = lock_logged_slot(vm, log->slot, &space);
 	unsigned long *wanted;
 	int ret = 0;
 
-	if (!space)
-		return -EINVAL;
-	mutex_lock(&vm->slots_lock);
-	slot = logged_slot(space, log->slot);
-	if (IS_ERR(slot)) {
-		ret = PTR_ERR(slot);
-		goto unlock;
-	}
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
 	if (!clear_valid(log, slot->pages)) {
 		ret = -EINVAL;
 		goto unlock;
